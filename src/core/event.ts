@@ -1,0 +1,60 @@
+// One canonical stream event: its type and its bytes at once, its JSON only when somebody asks for it.
+
+const utf8 = new TextDecoder();
+const bytes = new TextEncoder();
+
+/** The shape that every event of a Responses stream shares (wire/codex.md C). Other fields depend on the type. */
+export interface EventData {
+  type: string;
+  [field: string]: unknown;
+}
+
+/**
+ * An event of a Responses stream.
+ *
+ * `raw` is the whole SSE frame with its closing blank line, exactly as it came; on the identity path nothing else is ever
+ * touched. `data` is parsed on first use and kept. `type` is `""` for a frame without data (a comment) and `"[DONE]"` for
+ * the Chat sentinel.
+ */
+export class Event {
+  readonly type: string;
+  readonly raw: Uint8Array;
+  #json: string | undefined;
+  #data: EventData | undefined;
+
+  constructor(type: string, raw: Uint8Array, json?: string, data?: EventData) {
+    this.type = type;
+    this.raw = raw;
+    this.#json = json;
+    this.#data = data;
+  }
+
+  /** Makes an event, and its frame, from a value of ours. */
+  static of(data: EventData): Event {
+    const json = JSON.stringify(data);
+    return new Event(data.type, bytes.encode(`event: ${data.type}\ndata: ${json}\n\n`), json, data);
+  }
+
+  /** The text of the `data:` lines, joined by newlines as the SSE standard says. */
+  get json(): string {
+    this.#json ??= dataOf(utf8.decode(this.raw));
+    return this.#json;
+  }
+
+  /** The parsed data. Throws `SyntaxError` when the upstream sent something that is not JSON. */
+  get data(): EventData {
+    this.#data ??= JSON.parse(this.json) as EventData;
+    return this.#data;
+  }
+}
+
+/** Cuts the `data:` lines out of one SSE frame. */
+export function dataOf(frame: string): string {
+  let data: string | undefined;
+  for (const line of frame.split(/\r\n|\n|\r/)) {
+    if (!line.startsWith("data") || (line.length > 4 && line[4] !== ":")) continue;
+    const value = line.length > 5 && line[5] === " " ? line.slice(6) : line.slice(5);
+    data = data === undefined ? value : `${data}\n${value}`;
+  }
+  return data ?? "";
+}

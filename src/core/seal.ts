@@ -1,0 +1,48 @@
+// Sealed reasoning: the upstream's ciphertext with the mark of the account that made it, for dialects whose signature fields carry it.
+
+import { createHash } from "node:crypto";
+
+const PREFIX = "cdx1.";
+
+export interface Sealed {
+  /** `accountMark` of the account whose upstream made the ciphertext; undefined for a bare one. */
+  mark: string | undefined;
+  /** The reasoning item's id, when it had one. */
+  id: string | undefined;
+  /** The upstream's `encrypted_content`. */
+  content: string;
+}
+
+/** A short, stable mark of an account name: enough to tell accounts apart, too little to name them to a client. */
+export function accountMark(account: string): string {
+  return createHash("sha256").update(account).digest("hex").slice(0, 12);
+}
+
+/** Packs an item's ciphertext for a signature field. The result has only characters that are legal in base64 fields, dots and dashes. */
+export function seal(content: string, account: string | undefined, id: string | undefined): string {
+  const head = Buffer.from(JSON.stringify([account === undefined ? null : accountMark(account), id ?? null])).toString("base64url");
+  return `${PREFIX}${head}.${content}`;
+}
+
+/**
+ * Opens a signature. Also takes a bare upstream ciphertext (`gAAAA…`, a Fernet token: version byte 0x80, then an 8-byte time
+ * whose upper bytes are zero). Undefined for anything foreign.
+ */
+export function unseal(signature: unknown): Sealed | undefined {
+  if (typeof signature !== "string" || signature === "") return undefined;
+  if (!signature.startsWith(PREFIX)) {
+    return signature.startsWith("gAAAA") ? { mark: undefined, id: undefined, content: signature } : undefined;
+  }
+  const dot = signature.indexOf(".", PREFIX.length);
+  if (dot === -1) return undefined;
+  try {
+    const [mark, id] = JSON.parse(Buffer.from(signature.slice(PREFIX.length, dot), "base64url").toString()) as [unknown, unknown];
+    return {
+      mark: typeof mark === "string" ? mark : undefined,
+      id: typeof id === "string" ? id : undefined,
+      content: signature.slice(dot + 1),
+    };
+  } catch {
+    return undefined;
+  }
+}

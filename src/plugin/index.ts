@@ -1,0 +1,51 @@
+// The public door `codexd/plugin`: the only module that plugins, built-in or not, may import from codexd.
+
+import type { Plugin } from "../core/hooks.ts";
+
+export { type Block, BlockFold, blocksOf, type BlockType } from "../core/block.ts";
+export { Event, type EventData } from "../core/event.ts";
+export { Failure, type FailureDetails, type FailureKind, failureOf, invalid, type UpstreamFault } from "../core/failure.ts";
+export type {
+  Chunk,
+  Credentials,
+  Decoded,
+  Dialect,
+  DialectRoute,
+  Encoder,
+  Exchange,
+  Hooks,
+  Host,
+  Licence,
+  Log,
+  Plugin,
+  Principal,
+  ReasoningStyle,
+  RenderedFailure,
+  ReplyContext,
+  Session,
+} from "../core/hooks.ts";
+export { countingMint, type Mint } from "../core/mint.ts";
+export type { ModelInfo, Models } from "../core/models.ts";
+export type { Outcome, Receipt } from "../core/receipt.ts";
+export { accountMark, type Sealed, seal, unseal } from "../core/seal.ts";
+export { EFFORTS, type Effort, type Item, type Reasoning, type TextOptions, type Tool, type Turn, type Usage, usageOf } from "../core/turn.ts";
+
+/**
+ * Declares a plugin; the identity function, for its types.
+ *
+ * ```ts
+ * import { definePlugin, invalid } from "codexd/plugin";
+ * export default definePlugin({
+ *   name: "no-flex",
+ *   apiVersion: 1,
+ *   setup: () => ({
+ *     turn: (exchange) => {
+ *       if (exchange.turn.service_tier === "flex") throw invalid("service_tier", "flex is not sold here");
+ *     },
+ *   }),
+ * });
+ * ```
+ */
+export function definePlugin<Options>(plugin: Plugin<Options>): Plugin<Options> {
+  return plugin;
+}
