@@ -1,0 +1,54 @@
+// Compiles the server into one file: `bun run build [--target bun-linux-arm64] [--outfile dist/codexd]`.
+import { mkdirSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
+import { basename, dirname, join, relative, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { version } from "../package.json";
+
+const root = resolve(import.meta.dir, "..");
+const { values } = parseArgs({ options: { target: { type: "string" }, outfile: { type: "string" } } });
+const outfile = resolve(values.outfile ?? join(root, "dist", values.target ? `codexd-${values.target}` : "codexd"));
+
+function commit(): string {
+  const git = Bun.spawnSync(["git", "describe", "--always", "--dirty", "--exclude=*"], { cwd: root, stderr: "ignore" });
+  return git.exitCode === 0 ? git.stdout.toString().trim() : "unknown";
+}
+
+async function compile(to: string): Promise<void> {
+  await Bun.build({
+    entrypoints: [join(root, "src", "main.ts")],
+    format: "esm", // bytecode falls back to CommonJS, which has no top-level await
+    bytecode: values.target === undefined, // only for the machine that makes it
+    sourcemap: "external",
+    minify: { whitespace: true, syntax: true, identifiers: false }, // names stay for stack traces and `Error.name`
+    define: { BUILD_VERSION: JSON.stringify(version), BUILD_COMMIT: JSON.stringify(commit()) },
+    compile: {
+      outfile: to,
+      ...(values.target && { target: values.target as Bun.Build.CompileTarget }),
+      // A stray `.env` or `bunfig.toml` in the working directory must not run code or set values in a server.
+      autoloadDotenv: false,
+      autoloadBunfig: false,
+      autoloadPackageJson: true, // an operator's plugin may have packages with `exports` beside it
+      execArgv: ["--max-http-header-size=32768"], // Bun's own limit is 16 KiB; past ours it answers 431
+    },
+  });
+}
+
+// Built aside and renamed, so that a test never runs half a binary and a running one is not written over.
+const folder = dirname(outfile);
+const scratch = join(folder, `.build-${process.pid}`);
+mkdirSync(scratch, { recursive: true });
+try {
+  await compile(join(scratch, basename(outfile)));
+  for (const name of readdirSync(scratch)) {
+    renameSync(join(scratch, name), join(folder, name));
+    if (name.endsWith(".map")) continue;
+    const size = statSync(join(folder, name)).size / 1024 / 1024;
+    const place = relative(process.cwd(), join(folder, name));
+    process.stdout.write(`${place}  ${size.toFixed(1)} MiB  ${version} (${commit()})\n`);
+  }
+} catch (error) {
+  process.stderr.write(`build failed: ${error instanceof AggregateError ? error.errors.join("\n") : error}\n`);
+  process.exitCode = 1;
+} finally {
+  rmSync(scratch, { recursive: true, force: true });
+}
