@@ -1,0 +1,225 @@
+// Answers one POST /responses: refuses, fails, streams or collects, as the script in its input asks.
+import { type Ask, inputItems, readAsk } from "./ask.ts";
+import { failedEvent, isTerminal, outputsSaid, play, settle } from "./events.ts";
+import { type Failure, failure } from "./failures.ts";
+import { newId } from "./ids.ts";
+import { isObject, type Json, objects, string } from "./json.ts";
+import type { Ledger } from "./ledger.ts";
+import { detail, type Refusal, refuseAsChatgpt, refuseAsOpenai, refused } from "./refuse.ts";
+import { openingResponse } from "./response.ts";
+import { emptyRound, type Fail, type Round, readScript, roundFor } from "./script.ts";
+import { eventStream, forever, paced, type Sending } from "./stream.ts";
+import type { PromptCache } from "./usage.ts";
+
+export type Strictness = "chatgpt" | "openai";
+
+export interface Backend {
+  ledger: Ledger;
+  cache: PromptCache;
+  stored: Stored;
+  pace: number;
+  modelsEtag: string;
+}
+
+export interface Stored {
+  has(id: string): boolean;
+  history(id: string): Json[];
+  keep(response: Json, input: Json[]): void;
+}
+
+export async function answerResponses(
+  backend: Backend,
+  request: Request,
+  body: Json | undefined,
+  strict: Strictness,
+): Promise<Response> {
+  const { headers } = request;
+  const account = accountOf(headers);
+  const headersOut = answerHeaders(backend, headers, body);
+  const refuse = (refusal: Refusal) => plain(backend, refusal.status, refusal.body, headersOut);
+  const barred = refuseKey(headers, strict);
+  if (barred) return plain(backend, barred.status, barred.body, { ...headersOut, ...barred.headers });
+  if (!body)
+    return refuse(
+      strict === "chatgpt" ? detail("Invalid JSON body") : refused("We could not parse the JSON body of your request."),
+    );
+  const refusal =
+    strict === "chatgpt"
+      ? refuseAsChatgpt(body, headers, account, backend.stored)
+      : refuseAsOpenai(body, account, backend.stored);
+  if (refusal) return refuse(refusal);
+  const ask = readAsk(body, resolved(body, backend.stored), account, headers);
+  return answerAsk(backend, request, ask, strict, headersOut);
+}
+
+async function answerAsk(
+  backend: Backend,
+  request: Request,
+  ask: Ask,
+  strict: Strictness,
+  headers: HeaderMap,
+): Promise<Response> {
+  const round = settle(roundOf(ask), ask);
+  const fail = due(backend, round.fail, ask);
+  const { signal } = request;
+  if (fail && (fail.after === "before" || ask.body.stream !== true)) {
+    const { status, body, headers: more } = fail.failure;
+    return plain(backend, status, body, { ...headers, ...more });
+  }
+  backend.ledger.opened();
+  if (round.stop?.after === "before") return hanging(backend, signal);
+  const opening = openingResponse(ask);
+  const sending: Sending = {
+    steps: kept(
+      play({ ask, opening, round, prompt: backend.cache.read(ask), emptyOutput: strict === "chatgpt" }),
+      backend,
+      ask,
+    ),
+    round,
+    pace: round.pace ?? (Number(request.headers.get("x-sandbox-pace")) || backend.pace),
+    fail: fail && ((sequence) => failureEvent(fail.failure, fail.code, opening, sequence)),
+    signal,
+    ends: backend.ledger,
+  };
+  if (ask.body.stream !== true) return collected(backend, sending, headers);
+  return new Response(eventStream(sending), {
+    headers: { ...headers, "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache" },
+  });
+}
+
+type HeaderMap = Record<string, string>;
+
+function roundOf(ask: Ask): Round {
+  const rounds = readScript(ask.parts);
+  const round = roundFor(rounds, ask.outputCount);
+  if (round) return round;
+  return { ...emptyRound(), actions: [{ kind: "say", text: outputsSaid(ask) }] };
+}
+
+interface Due extends Fail {
+  failure: Failure;
+}
+
+function due(backend: Backend, fail: Fail | undefined, ask: Ask): Due | undefined {
+  if (!fail || ask.compact) return undefined;
+  if (fail.times !== undefined && backend.ledger.played(`${ask.session}\n${ask.text}`) >= fail.times) return undefined;
+  return { ...fail, failure: failure(fail.code, { ...fail, model: ask.model }) };
+}
+
+function failureEvent(failed: Failure, code: string, opening: Json, sequence: number): Json {
+  const { code: name, message } = failed.event;
+  if (code === "error") return { type: "error", code: "server_error", message, param: null, sequence_number: sequence };
+  if (code === "flex_unavailable")
+    return { type: "error", code: name, message, param: null, sequence_number: sequence, error: failed.event };
+  return failedEvent(opening, failed.event, sequence);
+}
+
+async function hanging(backend: Backend, signal: AbortSignal): Promise<never> {
+  try {
+    return await forever(signal);
+  } finally {
+    backend.ledger.cancelled();
+  }
+}
+
+// Not streaming: the same steps, played to their end before the first byte leaves.
+async function collected(backend: Backend, sending: Sending, headers: HeaderMap): Promise<Response> {
+  let response: Json | undefined;
+  const watched = watch(sending.steps, (event) => {
+    if (isTerminal(event) && isObject(event.response)) response = event.response;
+  });
+  try {
+    for await (const _ of paced({ ...sending, steps: watched }, sending.signal));
+  } catch (error) {
+    if (sending.signal.aborted) backend.ledger.cancelled();
+    else backend.ledger.dropped();
+    throw error;
+  }
+  backend.ledger.finished();
+  if (!response) return new Response('{"id":"resp_', { headers: { ...headers, "content-type": "application/json" } });
+  return Response.json(response, { headers });
+}
+
+function* watch<T extends { event: Json } | { raw: string }>(
+  steps: Iterator<T>,
+  see: (event: Json) => void,
+): Generator<T> {
+  for (let next = steps.next(); !next.done; next = steps.next()) {
+    if ("event" in next.value) see(next.value.event);
+    yield next.value;
+  }
+}
+
+function kept<T extends { event: Json } | { raw: string }>(
+  steps: Iterator<T>,
+  backend: Backend,
+  ask: Ask,
+): Generator<T> {
+  return watch(steps, (event) => {
+    if (ask.body.store !== false && isTerminal(event) && isObject(event.response))
+      backend.stored.keep(event.response, ask.input);
+  });
+}
+
+function plain(backend: Backend, status: number, body: Json | string, headers: HeaderMap): Response {
+  backend.ledger.opened();
+  backend.ledger.failed();
+  if (typeof body === "string") return new Response(body, { status, headers });
+  return Response.json(body, { status, headers });
+}
+
+function resolved(body: Json, stored: Stored): Json[] {
+  const before = typeof body.previous_response_id === "string" ? stored.history(body.previous_response_id) : [];
+  return [...before, ...inputItems(body.input)];
+}
+
+// A key may itself be a script: `fail-<code>` meets that failure on every request, which is how accounts go bad.
+function refuseKey(headers: Headers, strict: Strictness): Failure | undefined {
+  const key = headers.get("authorization")?.replace(/^Bearer\s+/i, "") ?? "";
+  if (key.startsWith("fail-")) return failure(key.slice("fail-".length));
+  if (strict === "chatgpt" && key === "")
+    return failure("token_invalidated", { message: "Missing bearer authentication in header" });
+  return undefined;
+}
+
+export function accountOf(headers: Headers): string {
+  return headers.get("chatgpt-account-id") ?? headers.get("authorization") ?? "";
+}
+
+function answerHeaders(backend: Backend, headers: Headers, body: Json | undefined): HeaderMap {
+  const now = Math.floor(Date.now() / 1000);
+  const model = string(body?.model);
+  return {
+    "x-request-id": newId("req"),
+    "x-models-etag": backend.modelsEtag,
+    ...(model ? { "openai-model": model } : {}),
+    ...(headers.has("x-codex-turn-state") ? {} : { "x-codex-turn-state": newId("turn") }),
+    "x-codex-active-limit": "codex",
+    "x-codex-primary-used-percent": String(Math.min(99, backend.ledger.stats.requests % 100)),
+    "x-codex-primary-window-minutes": "300",
+    "x-codex-primary-reset-at": String(now + 3600),
+    "x-codex-secondary-used-percent": "7",
+    "x-codex-secondary-window-minutes": "10080",
+    "x-codex-secondary-reset-at": String(now + 5 * 86_400),
+    "x-codex-credits-has-credits": "false",
+    "x-codex-credits-unlimited": "false",
+    "x-codex-credits-balance": "0",
+  };
+}
+
+export function responseStore(limit = 512): Stored {
+  const known = new Map<string, Json[]>();
+  const keep = (id: string, items: Json[]) => {
+    known.set(id, items);
+    if (known.size > limit) known.delete(known.keys().next().value ?? "");
+  };
+  return {
+    has: (id) => known.has(id),
+    history: (id) => known.get(id) ?? [],
+    keep(response, input) {
+      const output = objects(response.output);
+      keep(string(response.id), [...input, ...output]);
+      for (const item of output) keep(string(item.id), [item]);
+    },
+  };
+}

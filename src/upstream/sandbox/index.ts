@@ -1,0 +1,109 @@
+// The sandbox: a scripted upstream behind one fetch handler, with no network, no account and no model.
+import { accountOf, answerResponses, type Backend, responseStore, type Strictness } from "./answer.ts";
+import { inputItems, itemText } from "./ask.ts";
+import { readBody } from "./body.ts";
+import { codexCatalogue, publicList } from "./catalogue.ts";
+import { newId } from "./ids.ts";
+import { compaction } from "./items.ts";
+import { type Json, objects, string } from "./json.ts";
+import { type Ledger, ledger, type Stats } from "./ledger.ts";
+import { answerTool } from "./tools.ts";
+import { promptCache, tokens, usageObject } from "./usage.ts";
+
+export interface SandboxOptions {
+  // Milliseconds between deltas; the header `x-sandbox-pace` and the directive SLOW win over it.
+  pace?: number;
+  // Which backend to be as strict as; left out, the path tells: `/backend-api/codex/*` is ChatGPT's.
+  strict?: Strictness;
+  wire?: "responses" | "chat";
+}
+
+export interface Sandbox {
+  fetch(request: Request): Promise<Response>;
+  readonly stats: Stats;
+}
+
+const NEWEST = "999.0.0";
+
+export function createSandbox(options: SandboxOptions = {}): Sandbox {
+  const counts = ledger();
+  const backend: Backend = {
+    ledger: counts,
+    cache: promptCache(),
+    stored: responseStore(),
+    pace: options.pace ?? 0,
+    modelsEtag: "",
+  };
+  return { fetch: (request) => route(request, backend, options), stats: counts.stats };
+}
+
+async function route(request: Request, backend: Backend, options: SandboxOptions): Promise<Response> {
+  const url = new URL(request.url);
+  const path = url.pathname.replace(/\/+$/, "");
+  const strict = options.strict ?? (path.includes("/backend-api/codex") ? "chatgpt" : "openai");
+  if (path.includes("/sandbox/")) return inspect(request, url, backend.ledger);
+  if (request.method === "HEAD") return new Response(null, { status: 200 });
+  if (request.headers.get("upgrade")?.toLowerCase() === "websocket") return new Response(null, { status: 426 });
+  if (path.endsWith("/models") && request.method === "GET") return models(request, url, strict);
+  if (request.method !== "POST") return notFound(strict, path);
+  const body = await readBody(request);
+  backend.ledger.record(request, body ?? null);
+  if (options.wire === "chat") return notFound(strict, path);
+  if (path.endsWith("/responses"))
+    return answerResponses({ ...backend, modelsEtag: etagFor(request) }, request, body, strict);
+  if (path.endsWith("/responses/compact")) return compacted(request, body ?? {});
+  const answer = answerTool(path, body ?? {});
+  return answer ? Response.json(answer) : notFound(strict, path);
+}
+
+function notFound(strict: Strictness, path: string): Response {
+  if (strict === "chatgpt") return Response.json({ detail: "Not Found" }, { status: 404 });
+  const error = { message: `Invalid URL (${path})`, type: "invalid_request_error", param: null, code: null };
+  return Response.json({ error }, { status: 404 });
+}
+
+function models(request: Request, url: URL, strict: Strictness): Response {
+  const version = url.searchParams.get("client_version");
+  const { body, etag } = version === null && strict === "openai" ? publicList() : codexCatalogue(version ?? NEWEST);
+  if (request.headers.get("if-none-match") === etag) return new Response(null, { status: 304, headers: { etag } });
+  return new Response(body, { headers: { "content-type": "application/json", etag } });
+}
+
+// The tag of the list that this client would get: another one would make it fetch the list after every answer.
+function etagFor(request: Request): string {
+  const version =
+    request.headers.get("version") ?? /^[\w.-]+\/(\d+\.\d+\.\d+)/.exec(request.headers.get("user-agent") ?? "")?.[1];
+  return codexCatalogue(version ?? NEWEST).etag;
+}
+
+function compacted(request: Request, body: Json): Response {
+  const input = inputItems(body.input);
+  const account = accountOf(request.headers);
+  const text = [string(body.instructions), ...input.map((item) => itemText(item, account))].filter(Boolean).join("\n");
+  const item = compaction({ outputs: [], account }, text).done;
+  const retained = objects(input).filter((each) => each.role === "user");
+  const counts = {
+    input: Math.max(1, tokens(JSON.stringify(input))),
+    cached: 0,
+    output: tokens(text) + 1,
+    reasoning: 0,
+  };
+  return Response.json({
+    id: newId("resp"),
+    object: "response.compaction",
+    created_at: Math.floor(Date.now() / 1000),
+    output: [...retained, item],
+    usage: usageObject(counts),
+  });
+}
+
+function inspect(request: Request, url: URL, counts: Ledger): Response {
+  if (request.method === "DELETE") {
+    counts.clear();
+    return new Response(null, { status: 204 });
+  }
+  if (url.pathname.endsWith("/sandbox/stats")) return Response.json(counts.summary());
+  if (!url.pathname.endsWith("/sandbox/requests")) return Response.json({ detail: "Not Found" }, { status: 404 });
+  const n = Number(url.searchParams.get("n")) || counts.requests.length;
+  return Response.json(counts.requests.slice(-n));
+}
