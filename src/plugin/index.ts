@@ -2,9 +2,16 @@
 
 import type { Plugin } from "../core/hooks.ts";
 
-export { type Block, BlockFold, blocksOf, type BlockType } from "../core/block.ts";
+export { type Block, BlockFold, type BlockType, blocksOf } from "../core/block.ts";
 export { Event, type EventData } from "../core/event.ts";
-export { Failure, type FailureDetails, type FailureKind, failureOf, invalid, type UpstreamFault } from "../core/failure.ts";
+export {
+  Failure,
+  type FailureDetails,
+  type FailureKind,
+  failureOf,
+  invalid,
+  type UpstreamFault,
+} from "../core/failure.ts";
 export type {
   Chunk,
   Credentials,
@@ -26,9 +33,20 @@ export type {
 } from "../core/hooks.ts";
 export { countingMint, type Mint } from "../core/mint.ts";
 export type { ModelInfo, Models } from "../core/models.ts";
+export { type OpenAIError, openaiError } from "../core/openai-error.ts";
 export type { Outcome, Receipt } from "../core/receipt.ts";
 export { accountMark, type Sealed, seal, unseal } from "../core/seal.ts";
-export { EFFORTS, type Effort, type Item, type Reasoning, type TextOptions, type Tool, type Turn, type Usage, usageOf } from "../core/turn.ts";
+export {
+  EFFORTS,
+  type Effort,
+  type Item,
+  type Reasoning,
+  type TextOptions,
+  type Tool,
+  type Turn,
+  type Usage,
+  usageOf,
+} from "../core/turn.ts";
 
 /**
  * Declares a plugin; the identity function, for its types.
