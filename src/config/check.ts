@@ -1,0 +1,191 @@
+// Holds a parsed configuration against its schema: collects every problem, applies defaults, turns units into numbers.
+
+import { Filled, unfill } from "./placeholder.ts";
+import { parseDuration, parseSize } from "./quantity.ts";
+import type { Meaning } from "./schema.ts";
+
+/** The parts of JSON Schema that `schema.ts` uses. */
+interface Node {
+  type?: string;
+  description?: string;
+  default?: unknown;
+  enum?: string[];
+  pattern?: string;
+  minimum?: number;
+  maximum?: number;
+  minLength?: number;
+  required?: string[];
+  properties?: Record<string, Node>;
+  patternProperties?: Record<string, Node>;
+  items?: Node;
+  anyOf?: Node[];
+  examples?: string[];
+  meaning?: Meaning;
+  least?: number;
+}
+
+export interface Checking {
+  problem(path: string, message: string): void;
+  resolve(path: string): string;
+  /** True for a key that the contract has and this version does not. */
+  isNotYet(path: string): boolean;
+}
+
+/** `value` with defaults and units resolved. What is wrong goes to `problem`, and comes back as undefined. */
+export function check(schema: unknown, value: unknown, path: string, checking: Checking): unknown {
+  const node = schema as Node;
+  if (node.anyOf) return unfill(value);
+  if (node.type === "object") return checkMapping(node, value, path, checking);
+  if (node.type === "array") return checkList(node, value, path, checking);
+  if (value === undefined)
+    return node.default === undefined ? undefined : checkLeaf(node, node.default, path, checking);
+  return checkLeaf(node, value, path, checking);
+}
+
+function checkMapping(node: Node, value: unknown, path: string, checking: Checking): unknown {
+  // A section with nothing (or only comments) under it is null to YAML and left out to a person.
+  const given = value ?? {};
+  if (typeof given !== "object" || Array.isArray(given) || given instanceof Filled) {
+    checking.problem(path, `found ${found(node, value)}; legal is a mapping of names to values`);
+    return undefined;
+  }
+  const out: Record<string, unknown> = {};
+  const entries = Object.entries(given);
+  const each = Object.entries(node.patternProperties ?? {})[0];
+  for (const [key, inner] of entries) {
+    const at = join(path, key);
+    if (checking.isNotYet(at)) checking.problem(at, "not supported yet");
+    else if (each) {
+      if (new RegExp(each[0]).test(key)) out[key] = check(each[1], inner, at, checking);
+      else
+        checking.problem(
+          at,
+          `found the name ${JSON.stringify(key)}; legal are letters, digits, - and _, a letter first`,
+        );
+    } else if (!node.properties || !Object.hasOwn(node.properties, key)) {
+      checking.problem(at, unknownKey(key, Object.keys(node.properties ?? {})));
+    }
+  }
+  for (const [key, inner] of Object.entries(node.properties ?? {})) {
+    const part = (given as Record<string, unknown>)[key];
+    const result = check(inner, part, join(path, key), checking);
+    if (result !== undefined) out[key] = result;
+    else if (part === undefined && node.required?.includes(key)) {
+      checking.problem(join(path, key), `missing; legal is ${legal(inner)}`);
+    }
+  }
+  return out;
+}
+
+function checkList(node: Node, value: unknown, path: string, checking: Checking): unknown {
+  if (value === undefined || value === null) return undefined;
+  if (!Array.isArray(value)) {
+    checking.problem(path, `found ${found(node, value)}; legal is a list`);
+    return undefined;
+  }
+  return value.map((each, index) => check(node.items, each, `${path}[${index}]`, checking));
+}
+
+function checkLeaf(node: Node, value: unknown, path: string, checking: Checking): unknown {
+  const result = readLeaf(node, value, checking);
+  if (result === undefined) checking.problem(path, `found ${found(node, value)}; legal is ${legal(node)}`);
+  return result;
+}
+
+function readLeaf(node: Node, value: unknown, checking: Checking): unknown {
+  const raw = value instanceof Filled ? value.text : value;
+  if (node.type === "integer") {
+    const number = value instanceof Filled && /^-?[0-9]+$/.test(value.text) ? Number(value.text) : raw;
+    const isLegal = Number.isSafeInteger(number) && (number as number) >= (node.minimum ?? 0);
+    return isLegal && (number as number) <= (node.maximum ?? Number.MAX_SAFE_INTEGER) ? number : undefined;
+  }
+  if (node.type === "boolean") {
+    if (typeof raw === "boolean") return raw;
+    return value instanceof Filled && (raw === "true" || raw === "false") ? raw === "true" : undefined;
+  }
+  if (node.meaning === "duration" || node.meaning === "size") {
+    const amount = node.meaning === "size" ? parseSize(raw) : parseDuration(raw);
+    return amount === undefined || amount < (node.least ?? 0) ? undefined : amount;
+  }
+  if (typeof raw !== "string" || raw.length < (node.minLength ?? 0)) return undefined;
+  if (node.enum) return node.enum.includes(raw) ? raw : undefined;
+  if (node.meaning === "url") return readUrl(raw);
+  if (node.pattern && !new RegExp(node.pattern).test(raw)) return undefined;
+  return node.meaning === "path" ? checking.resolve(raw) : raw;
+}
+
+/** The address without a slash at its end; paths are appended to it. */
+function readUrl(text: string): string | undefined {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (!url || !/^https?:$/.test(url.protocol) || url.search !== "" || url.hash !== "") return undefined;
+  return text.replace(/\/+$/, "");
+}
+
+/** What stands in the file, in words; never what a placeholder or a secret key brought in. */
+function found(node: Node, value: unknown): string {
+  if (value instanceof Filled) {
+    const isTelling = node.type !== "string" || node.enum || node.meaning === "duration" || node.meaning === "size";
+    return isTelling
+      ? `${value.written} = ${JSON.stringify(value.text)}`
+      : `${value.written} (${value.text.length} characters)`;
+  }
+  if (node.meaning === "secret") return `a ${typeof value === "string" ? "text" : typeof value} (not shown)`;
+  if (value === null) return "nothing";
+  if (Array.isArray(value)) return "a list";
+  if (typeof value === "object") return "a mapping";
+  return typeof value === "string" ? `the text ${JSON.stringify(value)}` : `${value}`;
+}
+
+function legal(node: Node): string {
+  if (node.enum) return node.enum.join(", ").replace(/, ([^,]*)$/, " or $1");
+  if (node.type === "integer") {
+    return node.maximum === undefined
+      ? `a whole number from ${node.minimum ?? 0}`
+      : `a whole number from ${node.minimum ?? 0} to ${node.maximum}`;
+  }
+  if (node.type === "boolean") return "true or false";
+  if (node.meaning === "duration")
+    return `a duration such as 500ms, 10s, 5m${node.least === 0 ? ", or 0" : " (more than 0)"}`;
+  if (node.meaning === "size") return "a size such as 512KiB, 32MiB, 1GiB (1KiB at least)";
+  if (node.meaning === "url") return "an address such as https://host/path, without query";
+  if (node.meaning === "path") return "a path";
+  if (node.type === "object") return "a mapping of names to values";
+  if (node.type === "array") return "a list";
+  if (node.examples) return `text such as ${node.examples.join(", ")}`;
+  return node.pattern ? `text of the form ${node.pattern}` : "text that is not empty (numbers in quotes)";
+}
+
+/** The message for a name that does not exist, with the nearest one that does. */
+export function unknownKey(key: string, known: readonly string[], what = "key"): string {
+  const near = nearest(key, known);
+  return `unknown ${what} ${JSON.stringify(key)}${near ? `; did you mean ${near}?` : ";"} Legal: ${known.join(", ")}`;
+}
+
+function nearest(word: string, known: readonly string[]): string | undefined {
+  let best: string | undefined;
+  let least = Math.max(2, Math.floor(word.length / 3)) + 1;
+  for (const each of known) {
+    const far = distance(word.toLowerCase(), each.toLowerCase());
+    if (far < least) [best, least] = [each, far];
+  }
+  return best;
+}
+
+/** Letters to insert, delete or replace to get from one word to the other. */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, at) => at);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const replace = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(replace, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row[b.length] ?? 0;
+}
+
+function join(path: string, key: string): string {
+  const step = /^[A-Za-z_][\w-]*$/.test(key) ? key : JSON.stringify(key);
+  return path === "" ? step : step === key ? `${path}.${key}` : `${path}[${step}]`;
+}

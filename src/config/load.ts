@@ -1,0 +1,277 @@
+// Finds, reads and completes the configuration: flags before environment before file before defaults.
+
+import { existsSync, readFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { dirname, isAbsolute, join, resolve } from "node:path";
+import type { ReasoningStyle } from "../core/hooks.ts";
+import { readChain } from "./chain.ts";
+import { check } from "./check.ts";
+import { fill, unfill } from "./placeholder.ts";
+import { configSchema } from "./schema.ts";
+import { readUpstreams, type UpstreamConfig, upstreamOfEnvironment } from "./upstreams.ts";
+
+export type { AccountConfig, UpstreamConfig } from "./upstreams.ts";
+
+/** The configuration as everything else reads it: complete, checked, in bytes and milliseconds. */
+export interface Config {
+  /** The file it came from; absent when there was none. */
+  file?: string;
+  server: { host: string; port: number; basePath: string; watch: boolean };
+  limits: {
+    streams: number;
+    body: number;
+    connect: number;
+    firstByte: number;
+    idle: number;
+    hold: number;
+    heartbeat: number;
+    drain: number;
+    retries: number;
+  };
+  strict: boolean;
+  reasoning: ReasoningStyle;
+  /** Absolute path of the data directory. */
+  data: string;
+  store: "sqlite";
+  counters: "memory";
+  /** In the order of the file. */
+  upstreams: UpstreamConfig[];
+  models: { default?: string; aliases: Record<string, string> };
+  plugins: { name: string; options?: unknown }[];
+  /** Plain licences of `CODEXD_KEYS`. */
+  keys: string[];
+  log: { level: LogLevel; format: LogFormat };
+  /** Adds the embedded upstream as the default one. */
+  sandbox: boolean;
+}
+
+const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
+const LOG_FORMATS = ["pretty", "json"] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+export type LogFormat = (typeof LOG_FORMATS)[number];
+
+/** What the command line says. */
+export interface Flags {
+  config?: string | undefined;
+  host?: string | undefined;
+  port?: number | undefined;
+  data?: string | undefined;
+  sandbox?: boolean | undefined;
+}
+
+/** Where the process runs; the real one unless a test says otherwise. */
+export interface Surroundings {
+  env: Readonly<Record<string, string | undefined>>;
+  cwd: string;
+  home: string;
+  tty: boolean;
+}
+
+/** Everything that is wrong with a configuration, one line each. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(problems.join("\n"));
+    this.problems = problems;
+  }
+}
+
+const here = (): Surroundings => ({
+  env: process.env,
+  cwd: process.cwd(),
+  home: homedir(),
+  tty: process.stderr.isTTY === true,
+});
+
+/** The configuration to serve with. Throws `ConfigError` with all problems at once. */
+export function loadConfig(flags: Flags = {}, around: Surroundings = here()): Config {
+  const draft = new Draft(flags, around);
+  const config = draft.read(draft.parse());
+  if (config.upstreams.length === 0 && !config.sandbox) {
+    const fromEnvironment = upstreamOfEnvironment(around.env);
+    if (fromEnvironment) config.upstreams.push(fromEnvironment);
+    else draft.problems.push(noUpstream(config.file));
+  }
+  draft.finish();
+  return config;
+}
+
+/** Only the data directory, for commands that need no upstream: whatever else is wrong in the file does not stop them. */
+export function findData(flags: Pick<Flags, "config" | "data"> = {}, around: Surroundings = here()): string {
+  const draft = new Draft(flags, around);
+  const { data } = draft.read({ data: (draft.parse() as { data?: unknown } | undefined)?.data });
+  draft.finish();
+  return data;
+}
+
+function noUpstream(file: string | undefined): string {
+  return `${file === undefined ? "no configuration file and no upstream" : `${file}: upstreams: none`}; start with --sandbox to try without an account, set OPENAI_API_KEY, or write \`upstreams\` into ${file ?? "codexd.yaml"}`;
+}
+
+class Draft {
+  readonly problems: string[] = [];
+  readonly #flags: Flags;
+  readonly #around: Surroundings;
+  readonly #file: string | undefined;
+
+  constructor(flags: Flags, around: Surroundings) {
+    this.#flags = flags;
+    this.#around = around;
+    this.#file = this.#find();
+  }
+
+  finish(): void {
+    if (this.problems.length > 0) throw new ConfigError(this.problems);
+  }
+
+  /** The file's mapping; undefined when there is no file or nothing in it. */
+  parse(): unknown {
+    if (this.#file === undefined) return undefined;
+    let text = "";
+    try {
+      text = readFileSync(this.#file, "utf8");
+      return Bun.YAML.parse(text) ?? undefined;
+    } catch (error) {
+      if (!(error instanceof SyntaxError)) {
+        const { code } = error as NodeJS.ErrnoException;
+        throw new ConfigError([`${this.#file}: cannot be read: ${code === "ENOENT" ? "no such file" : code}`]);
+      }
+      const line = lastGoodLine(text) + 1;
+      const hint = /(^|[^"'$])\$+\{/.test(text.split("\n")[line - 1] ?? "")
+        ? `; inside { } and [ ] quote values with \${…}`
+        : "";
+      const what = error.message.replace(/^YAML Parse error: /, "").toLowerCase();
+      throw new ConfigError([`${this.#file}: not valid YAML near line ${line}: ${what}${hint}`]);
+    }
+  }
+
+  read(parsed: unknown): Config {
+    const base = this.#file === undefined ? this.#around.cwd : dirname(this.#file);
+    const pathFrom = (path: string): string => this.#absolute(path, base);
+    const told: string[] = [];
+    // What was told of a place, or of a part of it, is not told again of the whole.
+    const problem = (path: string, message: string): void => {
+      if (told.some((known) => known === path || known.startsWith(`${path}.`) || known.startsWith(`${path}[`))) return;
+      told.push(path);
+      this.problems.push(`${this.#file}: ${path === "" ? "" : `${path}: `}${message}`);
+    };
+    const filled = fill(parsed, "", { env: this.#around.env, resolve: pathFrom, problem });
+    const value = check(configSchema, refuseLater(filled, problem), "", {
+      problem,
+      resolve: pathFrom,
+      isNotYet,
+    }) as FileConfig | undefined;
+    const file = value ?? (check(configSchema, {}, "", { problem, resolve: pathFrom, isNotYet }) as FileConfig);
+    return this.#complete(file, problem);
+  }
+
+  #complete(file: FileConfig, problem: (path: string, message: string) => void): Config {
+    const { env, cwd, tty } = this.#around;
+    const { host, port, data, sandbox } = this.#flags;
+    const set = (name: string): string | undefined => env[name] || undefined;
+    const ownData = data ?? set("CODEXD_DATA");
+    return {
+      ...(this.#file === undefined ? {} : { file: this.#file }),
+      server: {
+        ...file.server,
+        basePath: file.server?.basePath?.replace(/\/$/, ""),
+        host: host ?? set("CODEXD_HOST") ?? file.server?.host,
+        port: port ?? this.#port(set("CODEXD_PORT")) ?? file.server?.port,
+      },
+      limits: file.limits,
+      strict: file.strict,
+      reasoning: file.reasoning,
+      data: ownData === undefined ? file.data : this.#absolute(ownData, cwd),
+      store: "sqlite",
+      counters: "memory",
+      upstreams: readUpstreams(file.upstreams ?? {}, problem),
+      models: { ...file.models, aliases: file.models?.aliases ?? {} },
+      plugins: readChain(file.plugins, problem),
+      keys: (env.CODEXD_KEYS ?? "")
+        .split(",")
+        .map((key) => key.trim())
+        .filter(Boolean),
+      log: {
+        level: this.#choice("CODEXD_LOG", LOG_LEVELS) ?? "info",
+        format: this.#choice("CODEXD_LOG_FORMAT", LOG_FORMATS) ?? (tty ? "pretty" : "json"),
+      },
+      sandbox: sandbox === true,
+    };
+  }
+
+  #port(text: string | undefined): number | undefined {
+    if (text === undefined) return undefined;
+    if (/^[0-9]{1,5}$/.test(text) && Number(text) <= 65535) return Number(text);
+    this.problems.push(`CODEXD_PORT: found ${JSON.stringify(text)}; legal is a whole number from 0 to 65535`);
+    return undefined;
+  }
+
+  #choice<T extends string>(name: string, legal: readonly T[]): T | undefined {
+    const text = this.#around.env[name];
+    if (!text) return undefined;
+    const known = legal.find((each) => each === text);
+    if (!known) this.problems.push(`${name}: found ${JSON.stringify(text)}; legal is ${legal.join(", ")}`);
+    return known;
+  }
+
+  #find(): string | undefined {
+    const { env, cwd, home } = this.#around;
+    const named = this.#flags.config ?? (env.CODEXD_CONFIG || undefined);
+    if (named !== undefined) return this.#absolute(named, cwd);
+    const places = [
+      join(cwd, "codexd.yaml"),
+      join(env.XDG_CONFIG_HOME || join(home, ".config"), "codexd", "codexd.yaml"),
+      "/etc/codexd/codexd.yaml",
+    ];
+    return places.find((path) => existsSync(path));
+  }
+
+  #absolute(path: string, base: string): string {
+    if (path === "~" || path.startsWith("~/")) return join(this.#around.home, path.slice(1));
+    return isAbsolute(path) ? path : resolve(base, path);
+  }
+}
+
+/** What `check` makes of the file: sections have their defaults, the rest may be absent. */
+interface FileConfig extends Pick<Config, "server" | "limits" | "strict" | "reasoning" | "data"> {
+  upstreams?: Record<string, Parameters<typeof readUpstreams>[0][string]>;
+  models?: { default?: string; aliases?: Record<string, string> };
+  plugins?: unknown[];
+}
+
+/** Parts of the contract that have no code yet; refused by name rather than half there. */
+function isNotYet(path: string): boolean {
+  return path === "responses" || /^upstreams\..*\.accounts\[\d+\]\.refresh$/.test(path);
+}
+
+/** Refuses the engines that are not built yet, and takes them out so that they are not refused twice. */
+function refuseLater(value: unknown, problem: (path: string, message: string) => void): unknown {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+  const rest: Record<string, unknown> = { ...value };
+  for (const [key, scheme] of [
+    ["store", /^postgres(ql)?:/],
+    ["counters", /^rediss?:/],
+  ] as const) {
+    const text = unfill(rest[key]);
+    if (typeof text !== "string" || !scheme.test(text)) continue;
+    problem(key, "not supported yet");
+    delete rest[key];
+  }
+  return rest;
+}
+
+/** How many leading lines are YAML on their own: the fault is in the line after them. Bun's parser does not tell. */
+function lastGoodLine(text: string): number {
+  const lines = text.split("\n");
+  for (let count = Math.min(lines.length, 2000) - 1; count > 0; count--) {
+    try {
+      Bun.YAML.parse(lines.slice(0, count).join("\n"));
+      return count;
+    } catch {
+      // Still broken: the fault is further up.
+    }
+  }
+  return 0;
+}

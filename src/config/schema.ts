@@ -1,0 +1,249 @@
+// The configuration file as a schema: its descriptions are the manual, and `codexd config schema` prints it for editors.
+
+import { type TSchema, Type } from "@sinclair/typebox";
+import { DURATION_PATTERN, SIZE_PATTERN } from "./quantity.ts";
+import { CHATGPT_URL, ISSUER } from "./upstreams.ts";
+
+/** What a text value stands for beyond being text; read by `check.ts`, ignored by editors. */
+export type Meaning = "duration" | "size" | "path" | "url" | "secret";
+
+const REASONING = ["both", "reasoning_content", "reasoning", "think", "none"] as const;
+export const KINDS = ["chatgpt", "openai", "compatible"] as const;
+export const WIRES = ["responses", "compact", "chat"] as const;
+
+/** The built-in plugins, in the order of the default chain. */
+export const DEFAULT_CHAIN = ["auth", "model-effort", "translate", "usage-log", "compact"] as const;
+
+const oneOf = (values: readonly string[], options: Record<string, unknown>): TSchema =>
+  Type.Unsafe<string>({ type: "string", enum: [...values], ...options });
+
+const duration = (fallback: string, description: string, least = 1): TSchema =>
+  Type.String({ pattern: DURATION_PATTERN, default: fallback, description, meaning: "duration", least });
+
+const url = (description: string, fallback?: string): TSchema =>
+  Type.String({ pattern: "^https?://", description, meaning: "url", ...(fallback ? { default: fallback } : {}) });
+
+const closed = (properties: Record<string, TSchema>, description: string): TSchema =>
+  Type.Object(Object.fromEntries(Object.entries(properties).map(([key, value]) => [key, Type.Optional(value)])), {
+    additionalProperties: false,
+    description,
+  });
+
+const server = closed(
+  {
+    host: Type.String({
+      minLength: 1,
+      default: "127.0.0.1",
+      description:
+        "Address to listen on. Anything but a loopback address is refused at start while there is not a single licence.",
+    }),
+    port: Type.Integer({
+      minimum: 0,
+      maximum: 65535,
+      default: 8787,
+      description: "Port to listen on; 0 takes a free one.",
+    }),
+    basePath: Type.String({
+      pattern: "^(/[A-Za-z0-9._~-]+)*/?$",
+      default: "/codex",
+      examples: ["/codex"],
+      description: "Everything for clients lies under this path; health, metrics and documentation stay at the root.",
+    }),
+    watch: Type.Boolean({
+      default: false,
+      description: "Reload when this file changes, as SIGHUP does: a bad file changes nothing and the log says why.",
+    }),
+  },
+  "Where the server listens.",
+);
+
+const limits = closed(
+  {
+    streams: Type.Integer({
+      minimum: 1,
+      maximum: 65535,
+      default: 1000,
+      description: "Exchanges open at once; one more is answered 503 with Retry-After.",
+    }),
+    body: Type.String({
+      pattern: SIZE_PATTERN,
+      default: "32MiB",
+      description: "Largest request body, counted after decompression; beyond it the answer is 413.",
+      meaning: "size",
+      least: 1024,
+    }),
+    connect: duration("10s", "Longest wait for a connection to an upstream."),
+    firstByte: duration("300s", "Longest wait for the first byte of an upstream's answer."),
+    idle: duration("300s", "Longest silence of an upstream within its answer."),
+    hold: duration(
+      "10s",
+      "How long the status of an answer is held back for a first event, so that an early failure is a real status.",
+      0,
+    ),
+    heartbeat: duration(
+      "15s",
+      "An open stream says something at least this often, so that no proxy cuts it; 0 for never.",
+      0,
+    ),
+    drain: duration("120s", "After SIGTERM open streams may go on this long.", 0),
+    retries: Type.Integer({
+      minimum: 0,
+      maximum: 2,
+      default: 1,
+      description: "How often an upstream is asked again when it failed before its first byte.",
+    }),
+  },
+  "Limits. Durations are written 500ms, 10s, 5m, 1h30m; sizes 512KiB, 32MiB, 1GiB.",
+);
+
+const account = Type.Object(
+  {
+    name: Type.Optional(
+      Type.String({
+        pattern: "^[A-Za-z0-9][A-Za-z0-9._@-]*$",
+        examples: ["work"],
+        description: "Name in receipts and logs, unique in the file; left out: the upstream's name, then `-2`, `-3` …",
+      }),
+    ),
+    authFile: Type.Optional(
+      Type.String({
+        minLength: 1,
+        meaning: "path",
+        description:
+          "A Codex CLI `auth.json`: read, read again when it changes, never written. `~` is your home directory.",
+      }),
+    ),
+    accessToken: Type.Optional(
+      Type.String({ minLength: 1, meaning: "secret", description: "A ChatGPT access token." }),
+    ),
+    accountId: Type.Optional(
+      Type.String({ minLength: 1, description: "The ChatGPT account id that belongs to `accessToken`." }),
+    ),
+    apiKey: Type.Optional(Type.String({ minLength: 1, meaning: "secret", description: "An API key." })),
+  },
+  {
+    additionalProperties: false,
+    oneOf: [{ required: ["authFile"] }, { required: ["accessToken"] }, { required: ["apiKey"] }],
+    description: "One credential: `authFile`, or `accessToken` (with `accountId`), or `apiKey`.",
+  },
+);
+
+const upstream = Type.Object(
+  {
+    kind: oneOf(KINDS, {
+      description:
+        "`chatgpt`: the Codex backend of a ChatGPT login. `openai`: the OpenAI API. `compatible`: any provider that speaks Responses or Chat Completions. Gives the defaults of the other keys.",
+    }),
+    baseUrl: Type.Optional(
+      url(
+        "Where requests go. Default: https://chatgpt.com/backend-api/codex for chatgpt, https://api.openai.com/v1 for openai; a compatible one must say.",
+      ),
+    ),
+    wire: Type.Optional(
+      oneOf(WIRES, {
+        default: "responses",
+        description:
+          "What it speaks. `responses` (whether it has /responses/compact is learnt), `compact` (as responses, and it has that endpoint), `chat` (Chat Completions).",
+      }),
+    ),
+    issuer: Type.Optional(url("Who issued the logins.", ISSUER)),
+    chatgptUrl: Type.Optional(url("Where account and usage questions go.", CHATGPT_URL)),
+    instructions: Type.Optional(
+      Type.String({
+        minLength: 1,
+        description: "Sent as `instructions` where the backend demands some and the client gave none.",
+      }),
+    ),
+    accounts: Type.Optional(Type.Array(account, { description: "Credentials, in order of preference." })),
+    models: Type.Optional(
+      Type.Array(Type.String({ minLength: 1 }), {
+        description: "Models it serves, where it has no catalogue of its own or not all of it is wanted.",
+      }),
+    ),
+  },
+  { additionalProperties: false, description: "A backend." },
+);
+
+const plugins = Type.Array(
+  Type.Unsafe<string | Record<string, unknown>>({
+    anyOf: [
+      { type: "string", enum: [...DEFAULT_CHAIN] },
+      {
+        type: "object",
+        minProperties: 1,
+        maxProperties: 1,
+        additionalProperties: false,
+        properties: Object.fromEntries(DEFAULT_CHAIN.map((name) => [name, { type: "object" }])),
+      },
+    ],
+  }),
+  { description: `The chain, in order: names, or a name with its options. Left out: ${DEFAULT_CHAIN.join(", ")}.` },
+);
+
+/** The whole file. */
+export const configSchema = closed(
+  {
+    server,
+    limits,
+    strict: Type.Boolean({
+      default: false,
+      description:
+        "Refuse request fields that would have no effect (400) instead of dropping them. Also per licence, and per request: header x-codexd-strict: 1.",
+    }),
+    reasoning: oneOf(REASONING, {
+      default: "both",
+      description:
+        "How the chat dialect shows reasoning: both fields, one of them, <think> in the text, or none. Also per licence, and per request: header x-codexd-reasoning.",
+    }),
+    data: Type.String({
+      minLength: 1,
+      default: "./codexd-data",
+      meaning: "path",
+      description: "Data directory, created with mode 0700. `--data` and $CODEXD_DATA win.",
+    }),
+    store: oneOf(["sqlite"], { default: "sqlite", description: "Engine of the store." }),
+    counters: oneOf(["memory"], { default: "memory", description: "Where limits and affinity are counted." }),
+    upstreams: Type.Record(Type.String({ pattern: "^[A-Za-z][A-Za-z0-9_-]*$" }), upstream, {
+      description: "The backends by name, in order of preference.",
+    }),
+    models: closed(
+      {
+        default: Type.String({ minLength: 1, description: "What unknown claude-* and gemini-* names become." }),
+        aliases: Type.Record(Type.String({ minLength: 1 }), Type.String({ minLength: 1 }), {
+          description: "Other names for models; the target may carry parameters, e.g. gpt-5.2-codex-high.",
+        }),
+      },
+      "Names of models.",
+    ),
+    plugins,
+  },
+  `codexd configuration. Every value may be \${ENV_NAME}, \${ENV_NAME:-default} or \${file:/run/secrets/x}; $\${ is a literal \${. Relative paths start at this file's directory.`,
+);
+
+/** The schema as editors want it: every value that is not text may also be written as `${ENV_NAME}`. */
+export function editorSchema(): Record<string, unknown> {
+  const plain = JSON.parse(JSON.stringify(configSchema)) as Record<string, unknown>;
+  return {
+    $schema: "https://json-schema.org/draft/2020-12/schema",
+    title: "codexd.yaml",
+    ...(allowPlaceholders(plain) as Record<string, unknown>),
+  };
+}
+
+function allowPlaceholders(node: unknown): unknown {
+  if (Array.isArray(node)) return node.map(allowPlaceholders);
+  if (typeof node !== "object" || node === null) return node;
+  const { meaning, least, ...rest } = node as Record<string, unknown>;
+  const isLeaf = rest.type === "integer" || rest.type === "boolean" || rest.type === "string";
+  if (!isLeaf) return Object.fromEntries(Object.entries(rest).map(([key, value]) => [key, allowPlaceholders(value)]));
+  if (rest.type === "string" && rest.pattern === undefined && rest.enum === undefined) return rest;
+  const { description, default: fallback, ...shape } = rest;
+  const forms = [shape, { type: "string", pattern: "\\$\\{" }];
+  if (meaning === "duration" && least === 0) forms.push({ const: 0 });
+  if (meaning === "size") forms.push({ type: "integer", minimum: least });
+  return {
+    anyOf: forms,
+    ...(fallback === undefined ? {} : { default: fallback }),
+    ...(description ? { description } : {}),
+  };
+}
