@@ -5,7 +5,7 @@ import { readBody } from "./body.ts";
 import { codexCatalogue, publicList } from "./catalogue.ts";
 import { newId } from "./ids.ts";
 import { compaction } from "./items.ts";
-import { type Json, objects, string } from "./json.ts";
+import { type Json, string } from "./json.ts";
 import { type Ledger, ledger, type Stats } from "./ledger.ts";
 import { answerTool } from "./tools.ts";
 import { promptCache, tokens, usageObject } from "./usage.ts";
@@ -81,7 +81,8 @@ function compacted(request: Request, body: Json): Response {
   const account = accountOf(request.headers);
   const text = [string(body.instructions), ...input.map((item) => itemText(item, account))].filter(Boolean).join("\n");
   const item = compaction({ outputs: [], account }, text).done;
-  const retained = objects(input).filter((each) => each.role === "user");
+  const users = input.filter((each) => each.role === "user");
+  const retained = users.map((each) => ({ ...each, ...retainedFields(each) }));
   const counts = {
     input: Math.max(1, tokens(JSON.stringify(input))),
     cached: 0,
@@ -95,6 +96,12 @@ function compacted(request: Request, body: Json): Response {
     output: [...retained, item],
     usage: usageObject(counts),
   });
+}
+
+function retainedFields(message: Json): Json {
+  const content =
+    typeof message.content === "string" ? [{ type: "input_text", text: message.content }] : message.content;
+  return { id: string(message.id) || newId("msg"), type: "message", status: "completed", content };
 }
 
 function inspect(request: Request, url: URL, counts: Ledger): Response {

@@ -152,19 +152,13 @@ function merge(schema: Json, option: Json): Json {
 
 function mergeAll(schema: Json, parts: unknown[], root: Json): Json {
   const { allOf: _allOf, ...rest } = schema;
-  return parts.filter(isObject).reduce<Json>((whole, part) => {
-    const resolved = typeof part.$ref === "string" ? resolve(part.$ref, root) : part;
-    if (!isObject(resolved)) return whole;
-    return {
-      ...whole,
-      ...resolved,
-      properties: {
-        ...(isObject(whole.properties) ? whole.properties : {}),
-        ...(isObject(resolved.properties) ? resolved.properties : {}),
-      },
-      required: [...list(whole.required), ...list(resolved.required)],
-    };
-  }, rest);
+  const resolved = parts
+    .filter(isObject)
+    .map((part) => (typeof part.$ref === "string" ? resolve(part.$ref, root) : part));
+  const all = [rest, ...resolved.filter(isObject)];
+  const properties = all.map((part) => (isObject(part.properties) ? part.properties : {}));
+  const required = all.flatMap((part) => list(part.required));
+  return Object.assign({}, ...all, { properties: Object.assign({}, ...properties), required });
 }
 
 function resolve(ref: string, root: Json): unknown {

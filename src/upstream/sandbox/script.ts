@@ -63,7 +63,8 @@ const ANSWERS = new Set<Action["kind"]>([
 // The rounds of a turn: the first answers the user, each `THEN` the tool outputs of the one before.
 export function readScript(parts: string[]): Round[] {
   const last = parts.at(-1) ?? "";
-  const source = [last, ...parts].map(unquoted).find(hasDirective) ?? parts.join("\n");
+  const source = [last, ...parts].map(unquoted).find(hasDirective);
+  if (source === undefined) return [{ ...emptyRound(), plain: [parts.join("\n")] }];
   const rounds: Round[] = [emptyRound()];
   for (const line of source.split(LINE)) {
     let rest = line;
