@@ -1,0 +1,80 @@
+// The schema, as numbered steps in plain SQL that a second engine can take as they are.
+
+import type { Database } from "bun:sqlite";
+
+/** Step n brings version n. Published steps never change; a change is a new step. */
+const STEPS: readonly (readonly string[])[] = [
+  [
+    `create table licences (
+      id text primary key,
+      digest text not null unique,
+      dialects text,
+      models text,
+      effort text,
+      strict integer,
+      reasoning text,
+      admin integer not null,
+      created_at bigint not null,
+      revoked_at bigint
+    )`,
+    // A client may choose the id of its exchange, so it cannot be the key.
+    `create table receipts (
+      id text not null,
+      at bigint not null,
+      licence text,
+      session text,
+      dialect text not null,
+      operation text not null,
+      stream integer not null,
+      asked_model text,
+      model text,
+      effort text,
+      upstream text,
+      account text,
+      outcome text not null,
+      status integer not null,
+      code text,
+      input_tokens bigint not null,
+      cached_tokens bigint not null,
+      output_tokens bigint not null,
+      reasoning_tokens bigint not null,
+      first_ms double precision,
+      total_ms double precision not null,
+      tries integer not null
+    )`,
+    "create index receipts_at on receipts (at)",
+    "create index licences_revoked_at on licences (revoked_at)",
+  ],
+];
+
+/** Brings the database to this version. Throws when a newer codexd has written it. */
+export function migrate(database: Database, path: string): void {
+  if (versionOf(database, path) === STEPS.length) return;
+  // Immediate: two processes that start at once must not both take the same step.
+  database
+    .transaction(() => {
+      let version = versionOf(database, path);
+      if (version === 0) {
+        database.run("create table schema_version (version integer not null)");
+        database.run("insert into schema_version (version) values (0)");
+      }
+      for (; version < STEPS.length; version++) {
+        for (const statement of STEPS[version] ?? []) database.run(statement);
+      }
+      database.run("update schema_version set version = ?", [STEPS.length]);
+    })
+    .immediate();
+}
+
+function versionOf(database: Database, path: string): number {
+  const table = database.query("select 1 from sqlite_master where type = 'table' and name = 'schema_version'").get();
+  if (!table) return 0;
+  const row = database.query<{ version: number }, []>("select version from schema_version").get();
+  const version = row?.version ?? 0;
+  if (version > STEPS.length) {
+    throw new Error(
+      `${path} is of schema version ${version}, written by a newer codexd; this one knows versions up to ${STEPS.length}`,
+    );
+  }
+  return version;
+}
