@@ -22,7 +22,7 @@ export type BlockType = "text" | "refusal" | "reasoning" | "function" | "custom"
 export type Block =
   | { kind: "start"; id: string | undefined; model: string | undefined; createdAt: number | undefined }
   | { kind: "open"; index: number; type: BlockType; id: string | undefined; callId: string | undefined; name: string | undefined; item: Item }
-  | { kind: "delta"; index: number; text: string }
+  | { kind: "delta"; index: number; text: string; item?: Item }
   | { kind: "part"; index: number }
   | { kind: "annotation"; index: number; annotation: Record<string, unknown> }
   | { kind: "close"; index: number; item: Item | undefined }
