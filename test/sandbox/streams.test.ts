@@ -199,3 +199,13 @@ describe("endpoints beside responses", () => {
     expect((await post(sandbox, "http://localhost/v1/nothing", {})).status).toBe(404);
   });
 });
+
+test("a client that leaves with the terminal event in hand has finished, not cancelled", async () => {
+  const sandbox = createSandbox();
+  const reader = (await say(sandbox, "SAY x")).body?.getReader();
+  for (let text = ""; !text.includes("response.completed"); ) {
+    text += new TextDecoder().decode((await reader?.read())?.value);
+  }
+  await reader?.cancel();
+  expect(sandbox.stats).toMatchObject({ finished: 1, cancelled: 0, open: 0 });
+});

@@ -1,6 +1,6 @@
 // Answers one POST /responses: refuses, fails, streams or collects, as the script in its input asks.
 import { type Ask, inputItems, readAsk } from "./ask.ts";
-import { failedEvent, isTerminal, outputsSaid, play, settle } from "./events.ts";
+import { failedEvent, isTerminal, outputsSaid, play, type Step, settle } from "./events.ts";
 import { type Failure, failure } from "./failures.ts";
 import { newId } from "./ids.ts";
 import { isObject, type Json, objects, string } from "./json.ts";
@@ -8,7 +8,7 @@ import type { Ledger } from "./ledger.ts";
 import { detail, type Refusal, refuseAsChatgpt, refuseAsOpenai, refused } from "./refuse.ts";
 import { openingResponse } from "./response.ts";
 import { emptyRound, type Fail, type Round, readScript, roundFor } from "./script.ts";
-import { eventStream, forever, paced, type Sending } from "./stream.ts";
+import { eventStream, forever, frame, paced, type Sending } from "./stream.ts";
 import type { PromptCache } from "./usage.ts";
 
 export type Strictness = "chatgpt" | "openai";
@@ -49,14 +49,25 @@ export async function answerResponses(
       : refuseAsOpenai(body, account, backend.stored);
   if (refusal) return refuse(refusal);
   const ask = readAsk(body, resolved(body, backend.stored), account, headers);
-  return answerAsk(backend, request, ask, strict, headersOut);
+  return answerAsk(backend, request, ask, responsesVoice(strict), headersOut);
 }
 
-async function answerAsk(
+// How an answer is written on a wire.
+export interface Voice {
+  chatgpt: boolean;
+  frame(event: Json): string;
+  whole(response: Json): Json;
+}
+
+function responsesVoice(strict: Strictness): Voice {
+  return { chatgpt: strict === "chatgpt", frame, whole: (response) => response };
+}
+
+export async function answerAsk(
   backend: Backend,
   request: Request,
   ask: Ask,
-  strict: Strictness,
+  voice: Voice,
   headers: HeaderMap,
 ): Promise<Response> {
   const round = settle(roundOf(ask), ask);
@@ -71,7 +82,7 @@ async function answerAsk(
   const opening = openingResponse(ask);
   const sending: Sending = {
     steps: kept(
-      play({ ask, opening, round, prompt: backend.cache.read(ask), emptyOutput: strict === "chatgpt" }),
+      play({ ask, opening, round, prompt: backend.cache.read(ask), emptyOutput: voice.chatgpt }),
       backend,
       ask,
     ),
@@ -80,14 +91,15 @@ async function answerAsk(
     fail: fail && ((sequence) => failureEvent(fail.failure, fail.code, opening, sequence)),
     signal,
     ends: backend.ledger,
+    frame: voice.frame,
   };
-  if (ask.body.stream !== true) return collected(backend, sending, headers);
+  if (ask.body.stream !== true) return collected(backend, sending, voice, headers);
   return new Response(eventStream(sending), {
     headers: { ...headers, "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache" },
   });
 }
 
-type HeaderMap = Record<string, string>;
+export type HeaderMap = Record<string, string>;
 
 function roundOf(ask: Ask): Round {
   const rounds = readScript(ask.parts);
@@ -123,13 +135,12 @@ async function hanging(backend: Backend, signal: AbortSignal): Promise<never> {
 }
 
 // Not streaming: the same steps, played to their end before the first byte leaves.
-async function collected(backend: Backend, sending: Sending, headers: HeaderMap): Promise<Response> {
+async function collected(backend: Backend, sending: Sending, voice: Voice, headers: HeaderMap): Promise<Response> {
   let response: Json | undefined;
-  const watched = watch(sending.steps, (event) => {
-    if (isTerminal(event) && isObject(event.response)) response = event.response;
-  });
   try {
-    for await (const _ of paced({ ...sending, steps: watched }, sending.signal));
+    for await (const step of paced(sending, sending.signal)) {
+      if ("event" in step && isTerminal(step.event) && isObject(step.event.response)) response = step.event.response;
+    }
   } catch (error) {
     if (sending.signal.aborted) backend.ledger.cancelled();
     else backend.ledger.dropped();
@@ -137,31 +148,20 @@ async function collected(backend: Backend, sending: Sending, headers: HeaderMap)
   }
   backend.ledger.finished();
   if (!response) return new Response('{"id":"resp_', { headers: { ...headers, "content-type": "application/json" } });
-  return Response.json(response, { headers });
+  return Response.json(voice.whole(response), { headers });
 }
 
-function* watch<T extends { event: Json } | { raw: string }>(
-  steps: Iterator<T>,
-  see: (event: Json) => void,
-): Generator<T> {
+function* kept(steps: Iterator<Step>, backend: Backend, ask: Ask): Generator<Step> {
   for (let next = steps.next(); !next.done; next = steps.next()) {
-    if ("event" in next.value) see(next.value.event);
+    const event = "event" in next.value ? next.value.event : {};
+    if (ask.body.store !== false && isTerminal(event) && isObject(event.response)) {
+      backend.stored.keep(event.response, ask.input);
+    }
     yield next.value;
   }
 }
 
-function kept<T extends { event: Json } | { raw: string }>(
-  steps: Iterator<T>,
-  backend: Backend,
-  ask: Ask,
-): Generator<T> {
-  return watch(steps, (event) => {
-    if (ask.body.store !== false && isTerminal(event) && isObject(event.response))
-      backend.stored.keep(event.response, ask.input);
-  });
-}
-
-function plain(backend: Backend, status: number, body: Json | string, headers: HeaderMap): Response {
+export function plain(backend: Backend, status: number, body: Json | string, headers: HeaderMap): Response {
   backend.ledger.opened();
   backend.ledger.failed();
   if (typeof body === "string") return new Response(body, { status, headers });
@@ -174,7 +174,7 @@ function resolved(body: Json, stored: Stored): Json[] {
 }
 
 // A key may itself be a script: `fail-<code>` meets that failure on every request, which is how accounts go bad.
-function refuseKey(headers: Headers, strict: Strictness): Failure | undefined {
+export function refuseKey(headers: Headers, strict: Strictness): Failure | undefined {
   const key = headers.get("authorization")?.replace(/^Bearer\s+/i, "") ?? "";
   if (key.startsWith("fail-")) return failure(key.slice("fail-".length));
   if (strict === "chatgpt" && key === "")
@@ -186,7 +186,7 @@ export function accountOf(headers: Headers): string {
   return headers.get("chatgpt-account-id") ?? headers.get("authorization") ?? "";
 }
 
-function answerHeaders(backend: Backend, headers: Headers, body: Json | undefined): HeaderMap {
+export function answerHeaders(backend: Backend, headers: Headers, body: Json | undefined): HeaderMap {
   const now = Math.floor(Date.now() / 1000);
   const model = string(body?.model);
   return {

@@ -3,6 +3,7 @@ import { accountOf, answerResponses, type Backend, responseStore, type Strictnes
 import { inputItems, itemText } from "./ask.ts";
 import { readBody } from "./body.ts";
 import { codexCatalogue, publicList } from "./catalogue.ts";
+import { answerChat } from "./chat.ts";
 import { newId } from "./ids.ts";
 import { compaction } from "./items.ts";
 import { type Json, string } from "./json.ts";
@@ -48,6 +49,7 @@ async function route(request: Request, backend: Backend, options: SandboxOptions
   if (request.method !== "POST") return notFound(strict, path);
   const body = await readBody(request);
   backend.ledger.record(request, body ?? null);
+  if (path.endsWith("/chat/completions") && strict === "openai") return answerChat(backend, request, body);
   if (options.wire === "chat") return notFound(strict, path);
   if (path.endsWith("/responses"))
     return answerResponses({ ...backend, modelsEtag: etagFor(request) }, request, body, strict);

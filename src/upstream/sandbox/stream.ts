@@ -17,6 +17,8 @@ export interface Sending {
   fail: ((sequence: number) => Json) | undefined;
   signal: AbortSignal;
   ends: Ends;
+  // How this wire writes an event; an event that the wire has no word for is written as nothing.
+  frame(event: Json): string;
 }
 
 const encoder = new TextEncoder();
@@ -33,7 +35,8 @@ export class Dropped extends Error {
 export function eventStream(sending: Sending): ReadableStream<Uint8Array> {
   const gone = new AbortController();
   const signal = AbortSignal.any([gone.signal, sending.signal]);
-  const chunks = chunksOf(sending, signal);
+  const sent = { all: false };
+  const chunks = chunksOf(sending, signal, sent);
   let over = false;
   const end = (how: keyof Ends) => {
     if (!over) sending.ends[how]();
@@ -47,8 +50,10 @@ export function eventStream(sending: Sending): ReadableStream<Uint8Array> {
         try {
           const next = await chunks.next();
           if (signal.aborted) throw signal.reason;
-          if (!next.done) return controller.enqueue(next.value);
-          end("finished");
+          if (!next.done) controller.enqueue(next.value);
+          // A client may leave as soon as it has the terminal event: that is an end, not a cancellation.
+          if (next.done || sent.all) end("finished");
+          if (!next.done) return;
           controller.close();
         } catch (error) {
           end(error instanceof Dropped ? "dropped" : "cancelled");
@@ -64,21 +69,22 @@ export function eventStream(sending: Sending): ReadableStream<Uint8Array> {
   );
 }
 
-async function* chunksOf(sending: Sending, signal: AbortSignal): AsyncGenerator<Uint8Array> {
-  for await (const text of paced(sending, signal)) {
-    const bytes = encoder.encode(text);
+async function* chunksOf(sending: Sending, signal: AbortSignal, sent: { all: boolean }): AsyncGenerator<Uint8Array> {
+  for await (const step of paced(sending, signal)) {
+    const bytes = encoder.encode("raw" in step ? step.raw : sending.frame(step.event));
+    sent.all ||= "event" in step && isTerminal(step.event);
     for (let start = 0; start < bytes.length; start += PIECE) yield bytes.subarray(start, start + PIECE);
   }
 }
 
-export async function* paced(sending: Sending, signal: AbortSignal): AsyncGenerator<string> {
+export async function* paced(sending: Sending, signal: AbortSignal): AsyncGenerator<Step> {
   const { round, pace } = sending;
   let silent = round.silent ?? 0;
   let deltas = 0;
   for (let next = sending.steps.next(); !next.done; next = sending.steps.next()) {
     const step = next.value;
     if ("raw" in step) {
-      yield step.raw;
+      yield step;
       continue;
     }
     if (!isOpening(step.event)) {
@@ -87,7 +93,7 @@ export async function* paced(sending: Sending, signal: AbortSignal): AsyncGenera
       const broken = breakAt(sending, reached, Number(step.event.sequence_number));
       if (broken === "end") return;
       if (broken === "hang") return await forever(signal);
-      if (broken !== undefined) return yield frame(broken);
+      if (broken !== undefined) return yield { event: broken };
       if (silent > 0) await pause(silent, signal);
       silent = 0;
     }
@@ -95,7 +101,7 @@ export async function* paced(sending: Sending, signal: AbortSignal): AsyncGenera
       deltas += 1;
       if (pace > 0) await pause(pace, signal);
     }
-    yield frame(step.event);
+    yield step;
   }
 }
 
