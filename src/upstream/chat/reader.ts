@@ -1,0 +1,263 @@
+// Chat Completions chunks → a complete, ordered Responses stream, whatever shape the provider's deltas have.
+
+import { Event } from "../../core/event.ts";
+import { Failure } from "../../core/failure.ts";
+import type { Mint } from "../../core/mint.ts";
+import type { Item, Turn, Usage } from "../../core/turn.ts";
+import { CallOutput } from "./call.ts";
+import { annotationOf, argumentsOf, type CallPiece, callPieces, imagesOf, reasoningOf } from "./delta.ts";
+import { chatFailure, finishOf } from "./finish.ts";
+import type { Undo } from "./names.ts";
+import { ImageOutput, MessageOutput, type Output, ReasoningOutput } from "./output.ts";
+import { endedResponse, openingResponse } from "./response.ts";
+import { ThinkSplitter } from "./think.ts";
+import { usageIn, usageOfChat } from "./usage.ts";
+
+type Json = Record<string, unknown>;
+
+export interface ReaderOptions {
+  mint: Mint;
+  /** The turn that was asked, for what the Response object repeats of it. */
+  turn: Turn;
+  /** From `chatBody`: tool names back to the turn's tools. */
+  undo: Undo;
+  /** The provider writes its reasoning into the text, between <think> tags. */
+  think?: boolean;
+}
+
+/**
+ * Feed it every chunk (or every event of the SSE reader), then call `end`. Items are told strictly one after another, as the Responses
+ * API does it: what comes for a later item while an earlier call is unfinished waits its turn.
+ */
+export class ChatReader {
+  readonly #options: ReaderOptions;
+  readonly #think: ThinkSplitter | undefined;
+  #events: Event[] = [];
+  #sequence = 0;
+  #opening: Json | undefined;
+  /** Items not yet finished, in order; only the first one is being told. */
+  readonly #queue: Output[] = [];
+  readonly #output: Item[] = [];
+  readonly #calls: CallOutput[] = [];
+  readonly #byIndex = new Map<number, CallOutput>();
+  readonly #annotations: Json[] = [];
+  #usage: Usage | null = null;
+  #finish: string | undefined;
+  #answered = false;
+  #ended = false;
+
+  constructor(options: ReaderOptions) {
+    this.#options = options;
+    this.#think = options.think ? new ThinkSplitter() : undefined;
+  }
+
+  /** The events that this chunk brings. Throws the provider's in-stream error as a `Failure`. */
+  push(chunk: Event | Json): Event[] {
+    if (this.#ended) return [];
+    if (!(chunk instanceof Event)) this.#chunk(chunk);
+    else if (chunk.type === "[DONE]" || chunk.json.trim() === "DONE") this.#end();
+    else if (chunk.type !== "" && chunk.json.trim() !== "") this.#chunk(dataOf(chunk));
+    return this.#take();
+  }
+
+  /** The end of the bytes. Throws when the answer is not whole. */
+  end(): Event[] {
+    if (this.#ended) return [];
+    if (this.#finish === undefined) throw broken("the upstream's stream ended before the answer was finished");
+    this.#end();
+    return this.#take();
+  }
+
+  #take(): Event[] {
+    const events = this.#events;
+    this.#events = [];
+    return events;
+  }
+
+  #emit(type: string, fields: Json): void {
+    this.#events.push(Event.of({ type, sequence_number: this.#sequence++, ...fields }));
+  }
+
+  #open(chunk: Json): Json {
+    if (this.#opening) return this.#opening;
+    this.#opening = openingResponse(this.#options.turn, chunk, this.#options.mint);
+    this.#emit("response.created", { response: this.#opening });
+    this.#emit("response.in_progress", { response: this.#opening });
+    return this.#opening;
+  }
+
+  #chunk(chunk: Json): void {
+    if (typeof chunk !== "object" || chunk === null) return;
+    if (chunk.error !== undefined && chunk.error !== null) throw chatFailure(chunk);
+    const opening = this.#open(chunk);
+    if (typeof chunk.service_tier === "string") opening.service_tier = chunk.service_tier;
+    const usage = usageIn(chunk);
+    if (usage) this.#usage = usageOfChat(usage);
+    for (const choice of Array.isArray(chunk.choices) ? (chunk.choices as Json[]) : []) {
+      // Only one answer was asked for; a provider that sends more has the first one at index 0.
+      if (choice && (choice.index ?? 0) === 0) this.#choice(choice);
+    }
+  }
+
+  #choice(choice: Json): void {
+    if (choice.error !== undefined && choice.error !== null) throw chatFailure(choice);
+    this.#answered = true;
+    this.#delta((choice.delta ?? choice.message ?? {}) as Json);
+    if (typeof choice.finish_reason === "string" && choice.finish_reason !== "") this.#finish = choice.finish_reason;
+    this.#tell();
+  }
+
+  #delta(delta: Json): void {
+    this.#reasoning(reasoningOf(delta));
+    for (const piece of contentPieces(delta.content)) this.#content(piece);
+    if (typeof delta.refusal === "string" && delta.refusal !== "") this.#message().add("refusal", delta.refusal);
+    const audio = delta.audio as Json | null | undefined;
+    if (typeof audio?.transcript === "string") this.#text(audio.transcript);
+    for (const value of Array.isArray(delta.annotations) ? delta.annotations : []) {
+      const annotation = annotationOf(value);
+      if (annotation) this.#annotations.push(annotation);
+    }
+    this.#annotate();
+    for (const image of imagesOf(delta.images)) {
+      if (image.base64 === undefined) this.#text(`![](${image.url})`);
+      else this.#queue.push(new ImageOutput(this.#options.mint.id("ig_"), image.base64, image.format));
+    }
+    const fresh = new Set<CallOutput>();
+    for (const piece of callPieces(delta)) this.#call(piece, fresh);
+  }
+
+  #reasoning(piece: string): void {
+    if (piece === "") return;
+    let tail = this.#queue.at(-1);
+    if (!(tail instanceof ReasoningOutput)) {
+      tail = new ReasoningOutput(this.#options.mint.id("rs_"));
+      this.#queue.push(tail);
+    }
+    (tail as ReasoningOutput).add(piece);
+  }
+
+  #content(piece: string): void {
+    const split = this.#think?.push(piece);
+    if (split) this.#reasoning(split.reasoning);
+    this.#text(split ? split.text : piece);
+  }
+
+  #text(piece: string): void {
+    if (piece !== "") this.#message().add("text", piece);
+  }
+
+  #message(): MessageOutput {
+    const tail = this.#queue.at(-1);
+    if (tail instanceof MessageOutput) return tail;
+    const message = new MessageOutput(this.#options.mint.id("msg_"));
+    this.#queue.push(message);
+    return message;
+  }
+
+  /** Citations may come before the text they belong to, and with some providers after a call. */
+  #annotate(): void {
+    const message = this.#queue.findLast((output) => output instanceof MessageOutput);
+    if (message instanceof MessageOutput)
+      for (const annotation of this.#annotations.splice(0)) message.annotate(annotation);
+  }
+
+  #call(piece: CallPiece, fresh: Set<CallOutput>): void {
+    const known = this.#known(piece, fresh);
+    const call = known ?? this.#newCall(piece);
+    if (!known) fresh.add(call);
+    if (piece.index !== undefined) this.#byIndex.set(piece.index, call);
+    if (piece.name) call.addName(piece.name);
+    const text = argumentsOf(piece.arguments);
+    if (text !== "" && this.#queue.includes(call)) call.addArguments(text);
+  }
+
+  /** Which call a fragment continues; undefined for the first fragment of a new one. */
+  #known(piece: CallPiece, fresh: Set<CallOutput>): CallOutput | undefined {
+    const sameId = piece.id === undefined ? undefined : this.#calls.find((call) => call.wireId === piece.id);
+    if (piece.index === undefined) {
+      if (piece.id !== undefined) return sameId ?? (piece.name ? undefined : this.#calls.at(-1));
+      const last = this.#calls.at(-1);
+      const repeats = last !== undefined && last.name === piece.name && !last.whole && !fresh.has(last);
+      return !piece.name || repeats ? last : undefined;
+    }
+    const there = this.#byIndex.get(piece.index);
+    if (!there || piece.id === undefined || there.wireId === piece.id || !piece.name) return there;
+    // The same index with another id and a name: the next call of a provider that numbers them all 0, unless it merely makes up ids.
+    if (sameId) return sameId;
+    return there.name === piece.name && !there.whole && !fresh.has(there) ? there : undefined;
+  }
+
+  #newCall(piece: CallPiece): CallOutput {
+    const { mint, undo } = this.#options;
+    // Outputs are matched by this id, so two calls must not share one.
+    const taken = piece.id === undefined || this.#calls.some((call) => call.callId === piece.id);
+    const callId = taken ? mint.id("call_") : (piece.id as string);
+    const call = new CallOutput(callId, piece.id, undo, (prefix) => mint.id(prefix));
+    this.#calls.push(call);
+    this.#queue.push(call);
+    return call;
+  }
+
+  #tell(): void {
+    for (;;) {
+      const head = this.#queue[0];
+      if (!head) return;
+      head.tell(this.#at());
+      if (this.#queue.length === 1 || !head.whole) return;
+      this.#finishHead("completed");
+    }
+  }
+
+  #finishHead(status: "completed" | "incomplete"): void {
+    const head = this.#queue[0] as Output;
+    this.#output.push(head.finish(this.#at(), status));
+    this.#queue.shift();
+  }
+
+  #at(): (type: string, fields: Json) => void {
+    const index = this.#output.length;
+    return (type, fields) => this.#emit(type, { output_index: index, ...fields });
+  }
+
+  #end(): void {
+    const { turn, mint } = this.#options;
+    if (!this.#answered) throw broken("the upstream's stream had no answer in it");
+    const rest = this.#think?.end();
+    if (rest) {
+      this.#reasoning(rest.reasoning);
+      this.#text(rest.text);
+    }
+    this.#annotate();
+    const { incomplete, failure } = finishOf(this.#finish);
+    if (failure) throw failure;
+    while (this.#queue.length > 0) {
+      this.#finishHead(incomplete !== undefined && this.#queue.length === 1 ? "incomplete" : "completed");
+    }
+    this.#ended = true;
+    const opening = this.#opening ?? openingResponse(turn, {}, mint);
+    const response = endedResponse(opening, this.#output, this.#usage, incomplete, mint.now());
+    this.#emit(incomplete === undefined ? "response.completed" : "response.incomplete", { response });
+  }
+}
+
+function contentPieces(content: unknown): string[] {
+  if (typeof content === "string") return [content];
+  if (!Array.isArray(content)) return [];
+  return content.flatMap((part: Json | null) => (typeof part?.text === "string" ? [part.text] : []));
+}
+
+function dataOf(event: Event): Json {
+  try {
+    return event.data;
+  } catch (cause) {
+    throw new Failure("stream_broken", {
+      code: "stream_error",
+      message: "the upstream sent a chunk that is not JSON",
+      cause,
+    });
+  }
+}
+
+function broken(message: string): Failure {
+  return new Failure("stream_broken", { code: "stream_error", message });
+}
