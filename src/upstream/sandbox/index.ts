@@ -8,7 +8,7 @@ import { newId } from "./ids.ts";
 import { compaction } from "./items.ts";
 import { type Json, string } from "./json.ts";
 import { type Ledger, ledger, type Stats } from "./ledger.ts";
-import { answerTool } from "./tools.ts";
+import { answerAccount, answerTool } from "./tools.ts";
 import { promptCache, tokens, usageObject } from "./usage.ts";
 
 export interface SandboxOptions {
@@ -46,6 +46,8 @@ async function route(request: Request, backend: Backend, options: SandboxOptions
   if (request.method === "HEAD") return new Response(null, { status: 200 });
   if (request.headers.get("upgrade")?.toLowerCase() === "websocket") return new Response(null, { status: 426 });
   if (path.endsWith("/models") && request.method === "GET") return models(request, url, strict);
+  const told = answerAccount(path, request.headers.get("chatgpt-account-id") ?? "");
+  if (told && request.method === "GET") return Response.json(told);
   if (request.method !== "POST") return notFound(strict, path);
   const body = await readBody(request);
   backend.ledger.record(request, body ?? null);

@@ -17,6 +17,34 @@ export function answerTool(path: string, body: Json): Json | undefined {
   return undefined;
 }
 
+// What the ChatGPT side tells a client about its account, where the base URL is a ChatGPT one.
+export function answerAccount(path: string, account: string): Json | undefined {
+  if (path.endsWith("/wham/accounts/check")) {
+    const free = { workspace_backend_origin: "NO_CONSTRAINT", account_routing_override: "NO_CONSTRAINT" };
+    const entry = {
+      id: account,
+      account_user_id: `user-${account}`,
+      structure: "personal",
+      name: "Sandbox",
+      plan_type: "pro",
+      ...free,
+    };
+    return { accounts: [entry], account_ordering: [account], default_account_id: account };
+  }
+  if (!path.endsWith("/wham/usage")) return undefined;
+  const window = {
+    used_percent: 42,
+    limit_window_seconds: 18_000,
+    reset_after_seconds: 3600,
+    reset_at: Math.floor(Date.now() / 1000) + 3600,
+  };
+  return {
+    plan_type: "pro",
+    rate_limit: { allowed: true, limit_reached: false, primary_window: window, secondary_window: null },
+    credits: null,
+  };
+}
+
 function search(body: Json): Json {
   const commands = isObject(body.commands) ? body.commands : {};
   const queries = objects(commands.search_query).map((query) => string(query.q));
