@@ -36,6 +36,7 @@ export type { ModelInfo, Models } from "../core/models.ts";
 export { type OpenAIError, openaiError } from "../core/openai-error.ts";
 export type { Outcome, Receipt } from "../core/receipt.ts";
 export { accountMark, type Sealed, seal, unseal } from "../core/seal.ts";
+export { countTokens, roughTokens } from "../core/tokens.ts";
 export {
   EFFORTS,
   type Effort,
