@@ -146,6 +146,8 @@ export interface Dialect {
   readonly schemas?: Readonly<Record<string, unknown>>;
   /** Turns a parsed body into a turn. Throws `Failure` (`invalid`) with the path of the field at fault. */
   decode(input: { body: Record<string, unknown>; path: string; params: Record<string, string>; headers: Headers; query: URLSearchParams; mint: Mint }): Decoded;
+  /** For a route that serves several operations (Gemini puts the method into the path): which one this is. */
+  operationOf?(input: { params: Record<string, string> }): "turn" | "count";
   encoder(context: ReplyContext): Encoder;
   /** The unary answer, from the complete Response object (its `output` already rebuilt). */
   reply(response: Record<string, unknown>, context: ReplyContext): unknown;

@@ -1,0 +1,73 @@
+// The identity: frames of a Responses upstream pass byte for byte, with the four exceptions of translation.md, section 1.
+
+import { type Chunk, type Encoder, Event, type Failure, type Item, type ReplyContext, usageOf } from "codexd/plugin";
+import { completeResponse, withOutput } from "./complete.ts";
+
+const TERMINAL = new Set(["response.completed", "response.incomplete", "response.failed"]);
+
+/** Events of the Codex backend that official SDKs refuse to see. */
+function isPrivate(type: string): boolean {
+  return type.startsWith("codex.") || type === "response.metadata" || type.startsWith("responsesapi.");
+}
+
+export function encoder(context: ReplyContext): Encoder {
+  /** Finished items, unparsed: they are only needed when the terminal output is empty or when the stream breaks. */
+  const done: Event[] = [];
+  let created: Event | undefined;
+  let last: Event | undefined;
+  return {
+    event(event): Chunk | undefined {
+      if (isPrivate(event.type) && !context.codexClient) return undefined;
+      if (event.type === "[DONE]") return undefined;
+      if (event.type === "response.output_item.done") done.push(event);
+      else if (event.type === "response.created") created ??= event;
+      else if (TERMINAL.has(event.type)) return terminal(event, done).raw;
+      if (event.type !== "") last = event;
+      return event.raw;
+    },
+    fail: (failure) => failed(failure, context, created, last, done).raw,
+    end: () => undefined,
+  };
+}
+
+/** The terminal event with what clients need and upstreams leave out: the output, and both details of the usage. */
+function terminal(event: Event, done: readonly Event[]): Event {
+  const response = event.data.response as Record<string, unknown> | undefined;
+  if (!response || event.type === "response.failed") return event;
+  const items = done.map((one) => one.data).sort(byIndex);
+  const output = withOutput(response.output, items.map((data) => data.item as Item));
+  const usage = response.usage as Record<string, Record<string, unknown>> | null | undefined;
+  const bare = usage && (usage.input_tokens_details?.cached_tokens === undefined || usage.output_tokens_details?.reasoning_tokens === undefined);
+  if (output === response.output && !bare) return event;
+  return Event.of({ ...event.data, response: { ...response, output, ...(bare && { usage: usageOf(usage) }) } });
+}
+
+function byIndex(a: { [field: string]: unknown }, b: { [field: string]: unknown }): number {
+  return (typeof a.output_index === "number" ? a.output_index : 0) - (typeof b.output_index === "number" ? b.output_index : 0);
+}
+
+/** The `response.failed` that closes a broken stream. Clients match it to the response that began. */
+function failed(failure: Failure, context: ReplyContext, created: Event | undefined, last: Event | undefined, done: readonly Event[]): Event {
+  const begun = (safely(created)?.response ?? {}) as Record<string, unknown>;
+  const sequence = safely(last)?.sequence_number;
+  const response = completeResponse(
+    {
+      id: context.mint.id("resp_"),
+      created_at: context.mint.now(),
+      ...begun,
+      status: "failed",
+      output: done.map((event) => safely(event)?.item).filter((item) => item !== undefined),
+      error: { code: failure.code, message: failure.message },
+    },
+    context,
+  );
+  return Event.of({ type: "response.failed", sequence_number: typeof sequence === "number" ? sequence + 1 : 0, response });
+}
+
+function safely(event: Event | undefined): Event["data"] | undefined {
+  try {
+    return event?.data;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,41 @@
+// The responses dialect: OpenAI's Responses API, and the Codex CLI's own paths to it.
+
+import { type Dialect, type DialectRoute, openaiError } from "codexd/plugin";
+import { completeResponse } from "./complete.ts";
+import { decode } from "./decode.ts";
+import { document } from "./document.ts";
+import { encoder } from "./encode.ts";
+import { catalogue } from "./models.ts";
+import { schemas } from "./wire.ts";
+
+const stored = "stored responses are not supported yet: this server keeps none";
+
+const routes: DialectRoute[] = [
+  { method: "POST", path: "/v1/responses", operation: "turn", detail: document.create },
+  { method: "POST", path: "/responses", operation: "turn", detail: document.createCodex },
+  { method: "POST", path: "/v1/responses/compact", operation: "compact", detail: document.compact },
+  { method: "POST", path: "/responses/compact", operation: "compact", detail: document.compactCodex },
+  { method: "POST", path: "/v1/responses/input_tokens", operation: "unsupported", message: "counting input tokens on the responses dialect is not supported yet", detail: document.inputTokens },
+  { method: "GET", path: "/v1/responses/:id", operation: "unsupported", message: stored, detail: document.retrieve },
+  { method: "DELETE", path: "/v1/responses/:id", operation: "unsupported", message: stored, detail: document.remove },
+  { method: "GET", path: "/v1/responses/:id/input_items", operation: "unsupported", message: stored, detail: document.inputItems },
+  { method: "POST", path: "/v1/responses/:id/cancel", operation: "unsupported", message: stored, detail: document.cancel },
+];
+
+export const responses: Dialect = {
+  name: "responses",
+  routes,
+  schemas,
+  decode,
+  encoder,
+  reply: (response, context) => completeResponse(response, context),
+  failure: (failure, context) => {
+    const rendered = openaiError(failure, context);
+    // The real Responses endpoint answers an unknown model with 400 (interface.md, Errors).
+    const status = failure.kind === "unknown_model" ? 400 : failure.kind === "upstream_credential" && context.codexClient ? 400 : rendered.status;
+    return { ...rendered, status };
+  },
+  // A comment would not reset the Codex CLI's idle clock; `keepalive` is an event that official SDKs know (translation.md 0.9).
+  heartbeat: () => `event: keepalive\ndata: {"type":"keepalive","sequence_number":0}\n\n`,
+  models: catalogue,
+};

@@ -1,0 +1,3 @@
+// The wire format of the responses dialect as TypeBox schemas, named for the OpenAPI document.
+
+export const schemas: Readonly<Record<string, unknown>> = {};

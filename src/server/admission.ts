@@ -1,0 +1,43 @@
+// Decides who is asking for everything that is not an exchange, and keeps web pages of others away from an open server.
+
+import { Failure } from "../core/failure.ts";
+import type { Principal } from "../core/hooks.ts";
+import type { Gateway } from "./gateway.ts";
+
+const LOOPBACK_NAMES = /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?$/i;
+const HOST = /^[A-Za-z0-9._-]+(:\d+)?$|^\[[0-9a-f:.]+\](:\d+)?$/i;
+
+/** Every key a request presents, in the order of interface.md. */
+export function keysOf(headers: Headers, query: URLSearchParams): string[] {
+  const bearer = /^Bearer\s+(.+)$/i.exec(headers.get("authorization") ?? "")?.[1];
+  const given = [bearer, headers.get("x-api-key"), headers.get("x-goog-api-key"), query.get("key")];
+  return given.filter((key): key is string => typeof key === "string" && key.trim() !== "").map((key) => key.trim());
+}
+
+/** The caller's licence. Throws the refusal. */
+export async function authenticate(request: Request, url: URL, peer: string, gateway: Gateway, loopback: boolean): Promise<Principal> {
+  const { headers } = request;
+  const principal = await gateway.chain.authenticate({ keys: keysOf(headers, url.searchParams), headers, peer, loopback });
+  if (principal.id === "local") refuseStrangers(headers);
+  return principal;
+}
+
+/**
+ * Without a licence the only lock is the loopback address, and a web page can reach that through a name of its own (DNS
+ * rebinding): then `Host` must be a loopback name, and `Origin`, if any, too.
+ */
+function refuseStrangers(headers: Headers): void {
+  const host = headers.get("host");
+  if (host !== null && !LOOPBACK_NAMES.test(host)) {
+    throw new Failure("invalid_request", { code: "invalid_request", message: "without a licence this server answers only to localhost, 127.0.0.1 and [::1] as Host; create a licence to use other names" });
+  }
+  const origin = headers.get("origin");
+  if (origin !== null && origin !== "null" && !LOOPBACK_NAMES.test(origin.replace(/^https?:\/\//i, ""))) {
+    throw new Failure("permission", { code: "origin_not_allowed", message: "without a licence this server does not answer pages of other origins" });
+  }
+}
+
+/** A `Host` that is not exactly one name is refused before anything else looks at it. */
+export function isOneHost(host: string | null): boolean {
+  return host !== null && HOST.test(host);
+}

@@ -1,0 +1,92 @@
+// Reads a request body within its limits: size before and after decompression, JSON, depth, inert `__proto__` keys.
+
+import { createBrotliDecompress, createGunzip, createInflate, createZstdDecompress } from "node:zlib";
+import { Failure, invalid } from "../core/failure.ts";
+
+const DEPTH = 128;
+const utf8 = new TextDecoder();
+
+/** The body's bytes, decoded. Throws `request_too_large` before more than `limit` bytes are held. */
+export async function readBody(request: Request, limit: number): Promise<Uint8Array> {
+  const declared = Number(request.headers.get("content-length") ?? 0);
+  if (declared > limit) throw tooLarge(limit);
+  const encodings = (request.headers.get("content-encoding") ?? "").toLowerCase().split(",").map((one) => one.trim());
+  const applied = encodings.filter((one) => one !== "" && one !== "identity");
+  // Most requests are small and plain: one call, no stream machinery. The server's own cap bounds an undeclared length.
+  if (declared > 0 && applied.length === 0) return new Uint8Array(await request.arrayBuffer());
+  let bytes = await collect(request.body as AsyncIterable<Uint8Array> | null, limit);
+  for (const encoding of applied.reverse()) bytes = await decompress(bytes, encoding, limit);
+  return bytes;
+}
+
+/** The body as a JSON object. Throws a 400 that says what is wrong with it. */
+export async function readJson(request: Request, limit: number): Promise<Record<string, unknown>> {
+  const bytes = await readBody(request, limit);
+  if (bytes.length === 0) throw invalid("body", "the request has no body; send a JSON object");
+  let value: unknown;
+  try {
+    value = JSON.parse(utf8.decode(bytes));
+  } catch (error) {
+    throw invalid("body", `the request body is not valid JSON: ${(error as Error).message}`, "invalid_json");
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value)) throw invalid("body", "the request body must be a JSON object");
+  tame(value);
+  return value as Record<string, unknown>;
+}
+
+async function collect(source: AsyncIterable<Uint8Array> | null, limit: number): Promise<Uint8Array> {
+  if (!source) return new Uint8Array(0);
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of source) {
+    size += chunk.length;
+    if (size > limit) throw tooLarge(limit);
+    chunks.push(chunk);
+  }
+  return chunks.length === 1 ? (chunks[0] as Uint8Array) : Buffer.concat(chunks, size);
+}
+
+/** Decompresses as a stream, so that a bomb is cut at the limit instead of being unpacked. */
+async function decompress(bytes: Uint8Array, encoding: string, limit: number): Promise<Uint8Array> {
+  const engines: Record<string, () => NodeJS.ReadWriteStream> = {
+    gzip: createGunzip,
+    "x-gzip": createGunzip,
+    deflate: createInflate,
+    br: createBrotliDecompress,
+    zstd: createZstdDecompress,
+  };
+  const engine = engines[encoding]?.();
+  if (!engine) throw new Failure("invalid_request", { code: "invalid_request", status: 415, message: `content-encoding ${encoding} is not supported; legal: zstd, gzip, br, deflate` });
+  engine.end(bytes);
+  try {
+    return await collect(engine as unknown as AsyncIterable<Uint8Array>, limit);
+  } catch (error) {
+    if (error instanceof Failure) throw error;
+    throw invalid("body", `the request body is not valid ${encoding}`);
+  }
+}
+
+function tooLarge(limit: number): Failure {
+  return new Failure("too_large", { code: "request_too_large", message: `the request body is larger than ${limit} bytes (limits.body)` });
+}
+
+/** Walks the parsed value once: refuses absurd depth, removes `__proto__` keys before anything can assign them. */
+function tame(root: object): void {
+  let level: object[] = [root];
+  for (let depth = 1; level.length > 0; depth++) {
+    if (depth > DEPTH) throw invalid("body", `the request body is nested deeper than ${DEPTH} levels`);
+    const next: object[] = [];
+    for (const node of level) {
+      if (Array.isArray(node)) {
+        for (const value of node) if (typeof value === "object" && value !== null) next.push(value);
+        continue;
+      }
+      if (Object.hasOwn(node, "__proto__")) delete (node as Record<string, unknown>)["__proto__"];
+      for (const key in node) {
+        const value = (node as Record<string, unknown>)[key];
+        if (typeof value === "object" && value !== null) next.push(value);
+      }
+    }
+    level = next;
+  }
+}

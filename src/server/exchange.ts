@@ -1,0 +1,206 @@
+// One client request from arrival to its last byte: the phases in their order, and exactly one receipt whatever happens.
+
+import { Failure, invalid } from "../core/failure.ts";
+import type { Decoded, Dialect, DialectRoute, Exchange, Principal, ReasoningStyle, ReplyContext, Session } from "../core/hooks.ts";
+import type { Outcome, Receipt } from "../core/receipt.ts";
+import { type Turn, usageOf } from "../core/turn.ts";
+import type { Prepared, Upstream } from "../upstream/index.ts";
+import type { Gateway } from "./gateway.ts";
+
+const STYLES: readonly string[] = ["both", "reasoning_content", "reasoning", "think", "none"];
+const SANE_ID = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$/;
+
+/** What arrived, before anything of it is understood. */
+export interface Arrival {
+  request: Request;
+  url: URL;
+  params: Record<string, string>;
+  peer: string;
+  dialect: Dialect;
+  route: DialectRoute;
+}
+
+/** The state of one exchange; hooks and encoders see it as `Exchange`. */
+export class RunningExchange implements Exchange {
+  id: string;
+  readonly dialect: string;
+  operation: string;
+  readonly headers: Headers;
+  readonly signal: AbortSignal;
+  readonly codexClient: boolean;
+  readonly dropped = new Set<string>();
+  readonly answerHeaders = new Headers();
+  readonly arrival: Arrival;
+  readonly gateway: Gateway;
+  /** Ends the upstream's part; also when the server gives up, not only when the client leaves. */
+  readonly upstreamSignal: AbortSignal;
+  readonly #abort = new AbortController();
+  readonly #at: number;
+  readonly #began = performance.now();
+  principal: Principal = { id: "" };
+  stream = false;
+  strict = false;
+  lenientEffort = false;
+  reasoning: ReasoningStyle = "both";
+  wants: Readonly<Record<string, unknown>> = {};
+  session: Session = { id: "", source: "derived" };
+  turn: Turn = { model: "", input: [] };
+  askedModel = "";
+  effort?: string;
+  upstream?: Upstream;
+  prepared?: Prepared;
+  account?: string;
+  tries = 0;
+  /** Why the server gave up on it, when it did. */
+  interrupted: Failure | undefined;
+  #firstMs: number | null = null;
+  #settled = false;
+  onSettled: (() => void) | undefined;
+
+  constructor(arrival: Arrival, gateway: Gateway) {
+    const { request } = arrival;
+    this.arrival = arrival;
+    this.gateway = gateway;
+    this.headers = request.headers;
+    this.signal = request.signal;
+    this.upstreamSignal = this.#abort.signal;
+    this.#at = gateway.services.clock();
+    this.id = gateway.services.mint.id("req_");
+    this.dialect = arrival.dialect.name;
+    this.operation = arrival.route.operation;
+    this.codexClient = isCodexClient(request.headers);
+    this.signal.addEventListener("abort", () => this.#abort.abort(), { once: true });
+  }
+
+  get log() {
+    return this.gateway.services.log;
+  }
+
+  /** The caller is known: from here on the receipt may carry its words, and the answer its request id. */
+  admit(principal: Principal): void {
+    this.principal = principal;
+    const given = this.headers.get("x-request-id");
+    if (given && SANE_ID.test(given)) this.id = given;
+    if (principal.dialects && !principal.dialects.includes(this.dialect)) {
+      throw new Failure("permission", {
+        code: "dialect_not_allowed",
+        message: `the licence ${principal.id} may not use the ${this.dialect} dialect; it may use ${principal.dialects.join(", ")}`,
+      });
+    }
+    const { config } = this.gateway;
+    this.strict = this.#flag("x-codexd-strict") ?? principal.strict ?? config.strict;
+    const style = this.headers.get("x-codexd-reasoning");
+    if (style !== null && !STYLES.includes(style)) throw invalid("x-codexd-reasoning", `the header x-codexd-reasoning is ${JSON.stringify(style)}; legal: ${STYLES.join(", ")}`);
+    this.reasoning = (style as ReasoningStyle | null) ?? principal.reasoning ?? config.reasoning;
+  }
+
+  #flag(name: string): boolean | undefined {
+    const value = this.headers.get(name);
+    if (value === null) return undefined;
+    if (value === "1" || value === "true") return true;
+    if (value === "0" || value === "false") return false;
+    throw invalid(name, `the header ${name} is ${JSON.stringify(value)}; legal: 1, 0, true, false`);
+  }
+
+  decoded(decoded: Decoded, session: Session): void {
+    this.turn = decoded.turn;
+    this.askedModel = decoded.turn.model;
+    this.stream = decoded.stream;
+    this.lenientEffort = decoded.lenientEffort ?? false;
+    this.wants = decoded.wants ?? {};
+    this.session = session;
+    for (const path of decoded.dropped ?? []) this.dropped.add(path);
+  }
+
+  /** The turn is final and has its upstream: settle what goes on the wire, and tell what does not. */
+  prepare(): Prepared {
+    const prepared = (this.upstream as Upstream).prepare(this);
+    for (const path of prepared.dropped) this.dropped.add(path);
+    if (this.strict && this.dropped.size > 0) {
+      const fields = [...this.dropped];
+      throw new Failure("invalid_request", {
+        code: "unsupported_parameter",
+        message: `strict: these fields would have no effect on this upstream: ${fields.join(", ")}; leave them out or turn strict off`,
+        param: fields[0] as string,
+      });
+    }
+    this.prepared = prepared;
+    return prepared;
+  }
+
+  /** What an encoder or a reply may know of this exchange. */
+  context(): ReplyContext {
+    const { id, turn, askedModel, wants, reasoning, codexClient, stream, principal, headers } = this;
+    const base = { id, turn, askedModel, wants, reasoning, codexClient, stream, principal, headers, mint: this.gateway.services.mint };
+    return this.account === undefined ? base : { ...base, account: this.account };
+  }
+
+  /** Headers that every answer has (interface.md, HTTP surface). */
+  responseHeaders(upstream?: Headers): Headers {
+    const headers = new Headers(upstream);
+    for (const [name, value] of this.answerHeaders) headers.set(name, value);
+    headers.set("x-request-id", this.id);
+    if (this.turn.model !== "") headers.set("x-codexd-model", headerText(this.turn.model));
+    if (this.effort !== undefined) headers.set("x-codexd-effort", headerText(this.effort));
+    if (this.dropped.size > 0) headers.set("x-codexd-dropped", headerText([...this.dropped].join(", ")));
+    return headers;
+  }
+
+  first(): void {
+    this.#firstMs ??= performance.now() - this.#began;
+  }
+
+  /** Writes the receipt; only the first call counts. */
+  settle(outcome: Outcome, options: { failure?: Failure; usage?: unknown; status?: number; record?: boolean } = {}): void {
+    if (this.#settled) return;
+    this.#settled = true;
+    if (outcome !== "ok") this.#abort.abort();
+    if (options.record !== false) this.gateway.chain.settled(this.#receipt(outcome, options), this);
+    this.onSettled?.();
+  }
+
+  get settled(): boolean {
+    return this.#settled;
+  }
+
+  #receipt(outcome: Outcome, { failure, usage, status }: { failure?: Failure; usage?: unknown; status?: number }): Receipt {
+    const counted = usageOf(usage);
+    const known = this.principal.id !== "";
+    return {
+      id: this.id,
+      at: this.#at,
+      licence: known ? this.principal.id : null,
+      session: this.session.id || null,
+      dialect: this.dialect,
+      operation: this.operation,
+      stream: this.stream,
+      askedModel: known && this.askedModel !== "" ? this.askedModel : null,
+      model: this.turn.model || null,
+      effort: this.effort ?? null,
+      upstream: this.upstream?.name ?? null,
+      account: this.account ?? null,
+      outcome,
+      status: status ?? failure?.status ?? (outcome === "aborted" ? 499 : 200),
+      code: failure?.code ?? null,
+      inputTokens: counted?.input_tokens ?? 0,
+      cachedTokens: counted?.input_tokens_details.cached_tokens ?? 0,
+      outputTokens: counted?.output_tokens ?? 0,
+      reasoningTokens: counted?.output_tokens_details.reasoning_tokens ?? 0,
+      firstMs: this.#firstMs === null ? null : Math.round(this.#firstMs * 10) / 10,
+      totalMs: Math.round((performance.now() - this.#began) * 10) / 10,
+      tries: this.tries,
+    };
+  }
+}
+
+/** A Codex client is known by its headers, never by its User-Agent (translation.md 0.13). */
+export function isCodexClient(headers: Headers): boolean {
+  if (headers.has("originator")) return true;
+  for (const name of headers.keys()) if (name.startsWith("x-codex-")) return true;
+  return false;
+}
+
+/** Header values are ASCII on one line; anything else would break the answer. */
+function headerText(text: string): string {
+  return text.replace(/[^\x20-\x7e]/g, "?").slice(0, 4096);
+}

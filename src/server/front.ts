@@ -1,0 +1,93 @@
+// What every request meets first: the root's own pages, and checks that need neither a licence nor a route.
+
+import { Failure, failureOf } from "../core/failure.ts";
+import { authenticate, isOneHost } from "./admission.ts";
+import type { Surroundings } from "./surroundings.ts";
+import type { Gateway } from "./gateway.ts";
+import type { Metrics } from "./metrics.ts";
+import { openaiDialect } from "./envelope.ts";
+import { renderFailure } from "./render.ts";
+import type { Traffic } from "./serve-exchange.ts";
+
+const MOST_HEADERS = 100;
+const FORWARDED = ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "via", "x-real-ip"];
+
+export interface Front {
+  gateway: Gateway;
+  traffic: Traffic;
+  around: Surroundings;
+  metrics: Metrics;
+}
+
+/** Answers what belongs to the root; undefined when the request is the application's. */
+export async function frontAnswer(request: Request, front: Front): Promise<Response | undefined> {
+  const { headers, method } = request;
+  if (!isOneHost(headers.get("host"))) return text(400, "the Host header must be exactly one name\n", { connection: "close" });
+  if (countOf(headers) > MOST_HEADERS) return text(431, `more than ${MOST_HEADERS} header fields\n`);
+  if (method === "HEAD") return new Response(null);
+  if (headers.get("upgrade")?.toLowerCase() === "websocket") return text(426, "WebSocket is not supported here; use HTTP\n");
+  const path = pathOf(request.url);
+  switch (path) {
+    case "/healthz":
+      return text(200, "ok\n");
+    case "/readyz":
+      return front.traffic.draining ? text(503, "draining\n") : text(200, "ready\n");
+    case "/api/hello":
+      return new Response(null);
+    case "/metrics":
+      return await guarded(request, front, () => scrape(front));
+    case "/openapi.json":
+    case "/docs":
+      return await (await import("./docs.ts")).docsAnswer(path, front.gateway);
+  }
+  if (path.startsWith("/docs/")) return await (await import("./docs.ts")).docsAnswer(path, front.gateway);
+  if (path === "/admin" || path.startsWith("/admin/")) return await guarded(request, front, () => nothingThere(path));
+  return undefined;
+}
+
+function scrape({ metrics, traffic }: Front): Response {
+  const body = metrics.render({ open: traffic.live.size, draining: traffic.draining });
+  return new Response(body, { headers: { "content-type": "text/plain; version=0.0.4; charset=utf-8" } });
+}
+
+function nothingThere(path: string): Response {
+  throw new Failure("unknown_path", { code: "not_found", message: `there is nothing at ${path}` });
+}
+
+/** Admin licences only; a scrape from this very host needs none, unless a proxy made it look so (interface.md). */
+async function guarded(request: Request, front: Front, answer: () => Response): Promise<Response> {
+  const { gateway, around } = front;
+  const url = new URL(request.url);
+  const peer = around.peerOf(request);
+  try {
+    if (url.pathname !== "/metrics" || !isDirectLoopback(request.headers, peer)) {
+      const principal = await authenticate(request, url, peer, gateway, around.loopback);
+      if (principal.id === "local") throw new Failure("authentication", { code: "invalid_api_key", message: `${url.pathname} needs an admin licence: \`codexd keys create --admin\`` });
+      if (!principal.admin) throw new Failure("permission", { code: "admin_required", message: `${url.pathname} needs an admin licence, and ${principal.id} is none` });
+    }
+    return answer();
+  } catch (thrown) {
+    return renderFailure(failureOf(thrown), openaiDialect(gateway), { codexClient: false, requestId: gateway.services.mint.id("req_") });
+  }
+}
+
+function isDirectLoopback(headers: Headers, peer: string): boolean {
+  const loopback = peer === "::1" || peer.startsWith("127.") || peer.startsWith("::ffff:127.");
+  return loopback && !FORWARDED.some((name) => headers.has(name));
+}
+
+function countOf(headers: Headers): number {
+  let count = 0;
+  for (const _name of headers.keys()) count++;
+  return count;
+}
+
+function pathOf(url: string): string {
+  const start = url.indexOf("/", url.indexOf("://") + 3);
+  const query = url.indexOf("?", start);
+  return start === -1 ? "/" : query === -1 ? url.slice(start) : url.slice(start, query);
+}
+
+function text(status: number, body: string, headers: Record<string, string> = {}): Response {
+  return new Response(body, { status, headers: { "content-type": "text/plain; charset=utf-8", ...headers } });
+}

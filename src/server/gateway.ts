@@ -1,0 +1,106 @@
+// Everything one configuration makes: upstreams, plugin chain, catalogue. A reload builds a new one and swaps it whole.
+
+import type { Config } from "../config/load.ts";
+import type { Failure } from "../core/failure.ts";
+import type { Dialect, Host, Licence, Log, Plugin } from "../core/hooks.ts";
+import type { Mint } from "../core/mint.ts";
+import type { Store } from "../store/index.ts";
+import { createUpstream, type Transport, type Upstream } from "../upstream/index.ts";
+import { createSandbox } from "../upstream/sandbox/index.ts";
+import { Chain } from "./chain.ts";
+import { Catalogue } from "./models.ts";
+import { Pulse } from "./pulse.ts";
+
+/** What outlives a configuration: the process's own parts. */
+export interface Services {
+  store: Store;
+  log: Log;
+  mint: Mint;
+  clock: () => number;
+  version: string;
+}
+
+/** An exchange that is not over: what a drain waits for, and ends when its time is up. */
+export interface Live {
+  interrupt(failure: Failure): void;
+}
+
+export interface Gateway {
+  config: Config;
+  chain: Chain;
+  dialects: ReadonlyMap<string, Dialect>;
+  upstreams: Upstream[];
+  models: Catalogue;
+  pulse: Pulse;
+  services: Services;
+  dispose(): Promise<void>;
+}
+
+/** The name of the upstream that `--sandbox` adds. */
+const SANDBOX = "sandbox";
+
+/** Builds a gateway. Throws an `Error` that says what in the configuration cannot work. */
+export function createGateway(config: Config, services: Services, builtIn: readonly Plugin<never>[]): Gateway {
+  const upstreams = upstreamsOf(config, services);
+  const models = new Catalogue(upstreams, config.models, services);
+  const chain = new Chain(
+    config.plugins.map(({ name, options }) => {
+      const plugin = builtIn.find((one) => one.name === name);
+      if (!plugin) throw new Error(`plugins: there is no plugin ${name}; legal: ${builtIn.map((one) => one.name).join(", ")}`);
+      return { plugin, options };
+    }),
+    hostOf(config, services, models),
+  );
+  return {
+    config,
+    chain,
+    dialects: new Map(chain.dialects.map((dialect) => [dialect.name, dialect])),
+    upstreams,
+    models,
+    pulse: new Pulse(config.limits.heartbeat),
+    services,
+    async dispose() {
+      await chain.dispose();
+    },
+  };
+}
+
+function upstreamsOf(config: Config, { clock, log, mint, version }: Services): Upstream[] {
+  const { connect, firstByte, idle } = config.limits;
+  const shared = { clock, log, mint, version, limits: { connect, firstByte, idle } };
+  const upstreams = config.upstreams.map((settings) => createUpstream(settings, shared));
+  if (!config.sandbox) return upstreams;
+  const sandbox = createSandbox();
+  const transport: Transport = (url, init) => sandbox.fetch(new Request(url, init));
+  const embedded = createUpstream(
+    {
+      name: SANDBOX,
+      kind: "chatgpt",
+      wire: "compact",
+      baseUrl: "http://sandbox.invalid/backend-api/codex",
+      instructions: "You are a helpful assistant.",
+      accounts: [{ name: SANDBOX, accessToken: "sandbox", accountId: "sandbox" }],
+    },
+    { ...shared, transport },
+  );
+  return [embedded, ...upstreams];
+}
+
+function hostOf(config: Config, { store, log, mint, clock }: Services, models: Catalogue): Host {
+  const fromEnvironment = new Map<string, Licence>();
+  for (const [index, key] of config.keys.entries()) {
+    const digest = new Bun.CryptoHasher("sha256").update(key).digest("hex");
+    fromEnvironment.set(digest, { id: config.keys.length === 1 ? "env" : `env-${index + 1}`, digest });
+  }
+  return {
+    log,
+    mint,
+    models,
+    clock,
+    licences: {
+      find: (digest) => fromEnvironment.get(digest) ?? store.licences.find(digest),
+      count: () => fromEnvironment.size + store.licences.count(),
+    },
+    receipts: { write: (receipt) => store.receipts.write(receipt) },
+  };
+}

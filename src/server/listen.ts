@@ -1,0 +1,188 @@
+// Opens the port, follows signals, and swaps configurations whole without touching a stream.
+
+import { watch } from "node:fs";
+import type { Config } from "../config/load.ts";
+import { Failure } from "../core/failure.ts";
+import type { Plugin } from "../core/hooks.ts";
+import type { Mint } from "../core/mint.ts";
+import { openStore } from "../store/index.ts";
+import type { App } from "./app.ts";
+import { frontAnswer } from "./front.ts";
+import { createGateway, type Gateway, type Services } from "./gateway.ts";
+import { createLog } from "./log.ts";
+import { Metrics } from "./metrics.ts";
+import type { Traffic } from "./serve-exchange.ts";
+
+export interface ServeOptions {
+  builtIn: readonly Plugin<never>[];
+  /** Reads the configuration again, for a reload; rejects with what is wrong. */
+  reload(): Promise<Config>;
+  version: string;
+}
+
+export interface Serving {
+  /** `http://host:port` */
+  url: string;
+  /** `url` with the base path. */
+  base: string;
+  /** Begins a drain, as SIGTERM does. */
+  stop(): Promise<void>;
+  /** Resolves with the exit code. */
+  closed: Promise<number>;
+}
+
+/** Between `/readyz` turning 503 and the closed listener: time for a balancer's next probe on an open connection. */
+const READY_GRACE = 50;
+
+export async function serve(config: Config, options: ServeOptions): Promise<Serving> {
+  const server = new Server(config, options);
+  await server.start();
+  return server;
+}
+
+class Server implements Serving {
+  readonly #options: ServeOptions;
+  readonly #services: Services;
+  readonly #traffic: Traffic = { live: new Set(), draining: false };
+  readonly #metrics = new Metrics();
+  readonly #ended = Promise.withResolvers<number>();
+  readonly #loopback: boolean;
+  #gateway: Gateway;
+  #app: Promise<App> | undefined;
+  #server: ReturnType<typeof Bun.serve> | undefined;
+  #signals = 0;
+
+  constructor(config: Config, options: ServeOptions) {
+    this.#options = options;
+    const log = createLog(config.log);
+    this.#services = { store: openStore(config.data, { log }), log, mint: randomMint(), clock: Date.now, version: options.version };
+    this.#loopback = isLoopback(config.server.host);
+    this.#gateway = this.#build(config);
+  }
+
+  get url(): string {
+    const { hostname, port } = this.#server as { hostname: string; port: number };
+    return `http://${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
+  }
+
+  get base(): string {
+    return `${this.url}${this.#gateway.config.server.basePath}`;
+  }
+
+  get closed(): Promise<number> {
+    return this.#ended.promise;
+  }
+
+  #build(config: Config): Gateway {
+    const counter: Plugin<never> = { name: "metrics", apiVersion: 1, setup: () => ({ settled: (receipt) => this.#metrics.count(receipt) }) };
+    const plugins = [...config.plugins, { name: counter.name }];
+    const gateway = createGateway({ ...config, plugins }, this.#services, [...this.#options.builtIn, counter]);
+    gateway.chain.start({ host: config.server.host, loopback: isLoopback(config.server.host) });
+    return gateway;
+  }
+
+  async start(): Promise<void> {
+    const { host, port } = this.#gateway.config.server;
+    this.#server = Bun.serve({
+      hostname: host,
+      port,
+      reusePort: false,
+      // A model may think for minutes: silence is bounded by limits.idle and broken by heartbeats, not by the socket.
+      idleTimeout: 0,
+      // Bodies are counted by us, so that their refusal wears the dialect's envelope; this is only a wall behind it.
+      maxRequestBodySize: 1024 * 1024 * 1024,
+      development: false,
+      fetch: (request) => this.#answer(request),
+      error: () => new Response("codexd met an internal error\n", { status: 500 }),
+    });
+    void this.#gateway.models.ready();
+    void this.#application();
+    process.on("SIGTERM", () => void this.#signalled());
+    process.on("SIGINT", () => void this.#signalled());
+    process.on("SIGHUP", () => void this.#reload());
+    if (this.#gateway.config.server.watch && this.#gateway.config.file) this.#follow(this.#gateway.config.file);
+  }
+
+  /** Loaded after the port is open: the first probe need not wait for the framework. */
+  #application(): Promise<App> {
+    this.#app ??= this.#load(this.#gateway);
+    return this.#app;
+  }
+
+  async #load(gateway: Gateway): Promise<App> {
+    const { createApp } = await import("./app.ts");
+    return createApp(gateway, this.#traffic, { peerOf: (request) => this.#server?.requestIP(request)?.address ?? "unknown", loopback: this.#loopback });
+  }
+
+  async #answer(request: Request): Promise<Response> {
+    const gateway = this.#gateway;
+    const around = { peerOf: (one: Request) => this.#server?.requestIP(one)?.address ?? "unknown", loopback: this.#loopback };
+    const front = await frontAnswer(request, { gateway, traffic: this.#traffic, around, metrics: this.#metrics });
+    return front ?? (await this.#application()).fetch(request);
+  }
+
+  async #reload(): Promise<void> {
+    const { log } = this.#services;
+    try {
+      const config = await this.#options.reload();
+      const now = this.#gateway.config;
+      for (const key of ["host", "port"] as const) {
+        if (config.server[key] !== now.server[key]) log.warn(`server.${key} takes effect at the next start`, { now: now.server[key], configured: config.server[key] });
+      }
+      const next = this.#build({ ...config, server: { ...config.server, host: now.server.host, port: now.server.port } });
+      const app = await this.#load(next);
+      const old = this.#gateway;
+      this.#gateway = next;
+      this.#app = Promise.resolve(app);
+      void next.models.ready();
+      await old.dispose();
+      log.info("configuration reloaded", { file: config.file });
+    } catch (error) {
+      log.error("the configuration was not reloaded; the old one goes on", { error: (error as Error).message });
+    }
+  }
+
+  #follow(file: string): void {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    // Editors write a file in several steps: one reload after the last of them.
+    watch(file, () => {
+      clearTimeout(timer);
+      timer = setTimeout(() => void this.#reload(), 100);
+    });
+  }
+
+  async #signalled(): Promise<void> {
+    if (++this.#signals > 1) {
+      this.#ended.resolve(1);
+      process.exit(1);
+    }
+    await this.stop();
+  }
+
+  async stop(): Promise<void> {
+    if (this.#traffic.draining) return;
+    const { live } = this.#traffic;
+    this.#traffic.draining = true;
+    this.#services.log.info("shutting down", { open: live.size });
+    await Bun.sleep(READY_GRACE);
+    const closing = this.#server?.stop();
+    const deadline = performance.now() + this.#gateway.config.limits.drain;
+    while (live.size > 0 && performance.now() < deadline) await Bun.sleep(20);
+    const failure = new Failure("shutting_down", { code: "server_shutting_down", message: "this server is shutting down", retryAfter: 5 });
+    for (const exchange of [...live]) exchange.interrupt(failure);
+    // What was interrupted still has its last frames to write; a client that does not read them is cut.
+    await Promise.race([closing, Bun.sleep(1000)]);
+    await this.#server?.stop(true);
+    await this.#gateway.dispose();
+    this.#services.store.close();
+    this.#ended.resolve(0);
+  }
+}
+
+function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || host === "[::1]" || /^127(\.\d{1,3}){3}$/.test(host);
+}
+
+function randomMint(): Mint {
+  return { id: (prefix) => prefix + Bun.randomUUIDv7("hex").replaceAll("-", ""), now: () => Math.floor(Date.now() / 1000) };
+}

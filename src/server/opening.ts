@@ -1,0 +1,122 @@
+// waiting → held: asks the upstream and keeps its events back until one decides whether this is an answer or a failure.
+
+import type { Event } from "../core/event.ts";
+import { Failure } from "../core/failure.ts";
+import type { Answer } from "../upstream/index.ts";
+import { faultOfEvent } from "../upstream/failure.ts";
+
+/** Events that promise nothing yet: a stream that has only these can still become a status (translation.md 0.9). */
+const UNDECIDED = new Set(["", "response.created", "response.in_progress", "response.queued", "response.metadata", "keepalive", "[DONE]"]);
+
+export function isDecisive(type: string): boolean {
+  return !UNDECIDED.has(type) && !type.startsWith("codex.") && !type.startsWith("responsesapi.");
+}
+
+/** An upstream answer on its way: what is known so far, and how to go on. */
+export interface Opened {
+  answer: Answer | undefined;
+  held: Event[];
+  /** The step that was under way when the hold ran out, or undefined. */
+  pending: Promise<IteratorResult<Event[]>> | undefined;
+  next(): Promise<IteratorResult<Event[]>>;
+  close(): Promise<void>;
+}
+
+export interface Ask {
+  /** One try. Rejects with a `Failure`. */
+  ask(attempt: number): Promise<Answer>;
+  /** Milliseconds to wait before another try, or undefined for none. */
+  retry(failure: Failure, attempt: number): number | undefined;
+  /** Whether a failure inside the stream becomes a status; false passes it on as the stream has it. */
+  asStatus(failure: Failure): boolean;
+  /** Milliseconds after which the answer opens whatever is known; Infinity waits for a decisive event. */
+  hold: number;
+  signal: AbortSignal;
+}
+
+const HELD = Symbol("held");
+
+/** Asks until something is decided. Rejects with the `Failure` that becomes the answer's status. */
+export async function open(asking: Ask): Promise<Opened> {
+  const holding = holdTimer(asking.hold);
+  try {
+    for (let attempt = 1; ; attempt++) {
+      const flow = new Flow(asking, attempt);
+      try {
+        if (await flow.decide(holding.promise)) return flow;
+      } catch (thrown) {
+        await flow.close();
+        const failure = thrown as Failure;
+        const wait = failure instanceof Failure && !asking.signal.aborted ? asking.retry(failure, attempt) : undefined;
+        if (wait === undefined) throw thrown;
+        await pause(wait, asking.signal);
+      }
+    }
+  } finally {
+    holding.clear();
+  }
+}
+
+class Flow implements Opened {
+  answer: Answer | undefined;
+  held: Event[] = [];
+  pending: Promise<IteratorResult<Event[]>> | undefined;
+  readonly #asking: Ask;
+  readonly #attempt: number;
+  #asked: Promise<Answer> | undefined;
+
+  constructor(asking: Ask, attempt: number) {
+    this.#asking = asking;
+    this.#attempt = attempt;
+  }
+
+  /** True when the stream may open. */
+  async decide(hold: Promise<typeof HELD>): Promise<true> {
+    for (;;) {
+      const step = this.next();
+      const result = await Promise.race([step, hold]);
+      if (result === HELD) {
+        step.catch(() => {});
+        this.pending = step;
+        return true;
+      }
+      if (result.done) throw cutFailure();
+      const batch = result.value;
+      const at = batch.findIndex((event) => isDecisive(event.type));
+      this.held.push(...batch);
+      if (at === -1) continue;
+      const failure = faultOfEvent(batch[at] as Event);
+      if (failure && this.#asking.asStatus(failure)) throw failure;
+      return true;
+    }
+  }
+
+  async next(): Promise<IteratorResult<Event[]>> {
+    this.#asked ??= this.#asking.ask(this.#attempt);
+    this.answer ??= await this.#asked;
+    return this.answer.events.next();
+  }
+
+  async close(): Promise<void> {
+    await this.answer?.events.return(undefined).catch(() => {});
+  }
+}
+
+export function cutFailure(): Failure {
+  return new Failure("stream_broken", { code: "stream_error", message: "the upstream closed the stream before its answer was complete" });
+}
+
+function holdTimer(ms: number): { promise: Promise<typeof HELD>; clear(): void } {
+  const { promise, resolve } = Promise.withResolvers<typeof HELD>();
+  const timer = Number.isFinite(ms) ? setTimeout(() => resolve(HELD), ms) : undefined;
+  return { promise, clear: () => clearTimeout(timer) };
+}
+
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  if (ms <= 0) return;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, ms);
+  signal.addEventListener("abort", () => resolve(), { once: true });
+  await promise;
+  clearTimeout(timer);
+}

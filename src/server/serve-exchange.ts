@@ -1,0 +1,221 @@
+// Takes an arrival through the phases of an exchange and gives the HTTP answer.
+
+import type { Event } from "../core/event.ts";
+import { Failure, invalid } from "../core/failure.ts";
+import { retryDelay } from "../upstream/retry.ts";
+import type { Answer } from "../upstream/index.ts";
+import { authenticate } from "./admission.ts";
+import { readJson } from "./body.ts";
+import { type Arrival, RunningExchange } from "./exchange.ts";
+import type { Gateway, Live } from "./gateway.ts";
+import { open } from "./opening.ts";
+import { renderFailure } from "./render.ts";
+import { sessionOf, takeSessionId } from "./session.ts";
+import { AnswerStream, type Ending } from "./stream.ts";
+import { collect, patiently } from "./unary.ts";
+
+/** Counts and holds the exchanges that are under way, over all configurations of this process. */
+export interface Traffic {
+  readonly live: Set<Live>;
+  draining: boolean;
+}
+
+/** The whole exchange. Never rejects: every way it can fail is an answer of the dialect. */
+export async function serveExchange(arrival: Arrival, gateway: Gateway, traffic: Traffic, loopback: boolean): Promise<Response> {
+  const exchange = new RunningExchange(arrival, gateway);
+  try {
+    exchange.admit(await authenticate(arrival.request, arrival.url, arrival.peer, gateway, loopback));
+    enter(exchange, traffic);
+    if (arrival.route.operation === "unsupported") throw unsupported(arrival);
+    await decode(exchange);
+    if (!gateway.chain.operations.has(exchange.operation)) throw unsupported(arrival);
+    return await answer(exchange, traffic);
+  } catch (thrown) {
+    return refuse(exchange, thrown);
+  }
+}
+
+function enter(exchange: RunningExchange, traffic: Traffic): void {
+  if (traffic.draining) {
+    throw new Failure("shutting_down", { code: "server_shutting_down", message: "this server is shutting down; try another instance or try again", retryAfter: 5 });
+  }
+  if (traffic.live.size >= exchange.gateway.config.limits.streams) {
+    throw new Failure("overloaded", { code: "server_is_overloaded", message: `this server holds its limit of ${exchange.gateway.config.limits.streams} exchanges (limits.streams)`, retryAfter: 1 });
+  }
+  // Until there is a stream to end properly, giving up on an exchange means leaving its upstream.
+  const live: Live = {
+    interrupt: (failure) => {
+      exchange.interrupted = failure;
+      exchange.settle("failed", { failure });
+    },
+  };
+  traffic.live.add(live);
+  exchange.onSettled = () => traffic.live.delete(live);
+}
+
+async function decode(exchange: RunningExchange): Promise<void> {
+  const { arrival, gateway } = exchange;
+  const { dialect, params, url } = arrival;
+  exchange.operation = dialect.operationOf?.({ params }) ?? exchange.operation;
+  const body = await readJson(arrival.request, gateway.config.limits.body);
+  const sessionId = takeSessionId(body);
+  const decoded = dialect.decode({ body, path: url.pathname, params, headers: exchange.headers, query: url.searchParams, mint: gateway.services.mint });
+  exchange.decoded(decoded, sessionOf(sessionId, exchange.headers, decoded, exchange.principal.id));
+}
+
+/** From the turn to the answer: plugins, upstream, and the form that the client asked for. */
+async function answer(exchange: RunningExchange, traffic: Traffic): Promise<Response> {
+  const { gateway, arrival } = exchange;
+  await gateway.models.ready();
+  await gateway.chain.turn(exchange);
+  if (exchange.operation === "count") return await count(exchange);
+  const upstream = gateway.models.upstreamOf(exchange.turn.model);
+  if (!upstream) throw new Failure("internal", { code: "internal_error", message: "no upstream is configured" });
+  exchange.upstream = upstream;
+  await gateway.chain.upstream(exchange);
+  if (exchange.operation === "compact") return await compact(exchange);
+  exchange.prepare();
+  const opened = await open({
+    ask: (attempt) => ask(exchange, attempt),
+    retry: (failure, attempt) => retry(exchange, failure, attempt),
+    // The Codex CLI repeats a 5xx up to thirty times; told inside the stream it stops or backs off (wire/codex.md D.2, D.3).
+    asStatus: (failure) => !(exchange.codexClient && exchange.stream && failure.status >= 500),
+    hold: exchange.stream ? gateway.config.limits.hold : Number.POSITIVE_INFINITY,
+    signal: exchange.upstreamSignal,
+  });
+  const { dialect } = arrival;
+  const hooked = (event: Event) => gateway.chain.events(event, exchange);
+  if (!exchange.stream) {
+    const collected = collect(opened, hooked, () => exchange.first());
+    const text = collected.then(
+      ({ response, terminal }) => {
+        const reply = JSON.stringify(dialect.reply(response, exchange.context()));
+        exchange.settle("ok", { usage: (terminal.data.response as Record<string, unknown> | undefined)?.usage });
+        return reply;
+      },
+      (thrown) => {
+        const failure = gateway.chain.failure(thrown, exchange);
+        settleFailed(exchange, failure);
+        throw failure;
+      },
+    );
+    return await patiently(
+      text,
+      gateway.config.limits.heartbeat,
+      () => {
+        const headers = exchange.responseHeaders(opened.answer?.headers);
+        headers.set("content-type", "application/json; charset=utf-8");
+        return headers;
+      },
+      () => exchange.settle("aborted"),
+    );
+  }
+  const context = exchange.context();
+  const stream = new AnswerStream({
+    opened,
+    encoder: dialect.encoder(context),
+    pulse: gateway.pulse,
+    signal: exchange.signal,
+    heartbeat: () => dialect.heartbeat(context),
+    hooked,
+    judge: (thrown) => gateway.chain.failure(thrown, exchange),
+    first: () => exchange.first(),
+    ended: (ending) => settleStream(exchange, ending),
+  });
+  follow(exchange, traffic, stream);
+  const headers = exchange.responseHeaders(opened.answer?.headers);
+  headers.set("content-type", dialect.streamType?.(context) ?? "text/event-stream");
+  headers.set("cache-control", "no-cache");
+  headers.set("x-accel-buffering", "no");
+  return new Response(stream.body, { status: 200, headers });
+}
+
+/** From now on an interruption is an error frame of the dialect, and a client that leaves ends the stream. */
+function follow(exchange: RunningExchange, traffic: Traffic, stream: AnswerStream): void {
+  exchange.onSettled?.();
+  const live: Live = { interrupt: (failure) => stream.interrupt(failure) };
+  traffic.live.add(live);
+  exchange.onSettled = () => traffic.live.delete(live);
+  if (exchange.signal.aborted) stream.abort();
+  else exchange.signal.addEventListener("abort", () => stream.abort(), { once: true });
+}
+
+async function ask(exchange: RunningExchange, attempt: number): Promise<Answer> {
+  exchange.tries = attempt;
+  const { upstream, prepared } = exchange;
+  if (!upstream || !prepared) throw new Failure("internal", { code: "internal_error", message: "an exchange was asked before it was prepared" });
+  const answer = await upstream.ask(prepared, exchange, exchange.upstreamSignal);
+  exchange.account = answer.account;
+  return answer;
+}
+
+function retry(exchange: RunningExchange, failure: Failure, attempt: number): number | undefined {
+  if (exchange.settled) return undefined;
+  // Reasoning of another account or time: the visible history still stands without it (translation.md 0.6).
+  if (isForeignReasoning(failure) && dropReasoning(exchange)) return 0;
+  if (attempt > exchange.gateway.config.limits.retries) return undefined;
+  return retryDelay(failure, attempt, Math.random);
+}
+
+function isForeignReasoning(failure: Failure): boolean {
+  return failure.kind !== "transport" && (failure.code === "invalid_encrypted_content" || /encrypted.content.*could not be|could not be verified/i.test(failure.message));
+}
+
+function dropReasoning(exchange: RunningExchange): boolean {
+  const { input } = exchange.turn;
+  const kept = input.filter((item) => !(item.type === "reasoning" && item.encrypted_content));
+  if (kept.length === input.length) return false;
+  exchange.turn.input = kept;
+  exchange.prepare();
+  return true;
+}
+
+async function count(exchange: RunningExchange): Promise<Response> {
+  const { dialect } = exchange.arrival;
+  const counted = await dialect.count?.({ turn: exchange.turn, stream: false });
+  exchange.settle("ok");
+  return Response.json(counted, { headers: exchange.responseHeaders() });
+}
+
+/** `/responses/compact`: unary both ways, the body as it came but for the model's name. */
+async function compact(exchange: RunningExchange): Promise<Response> {
+  if (exchange.stream) throw invalid("stream", "compaction is not streamed: leave stream out or send false");
+  exchange.tries = 1;
+  const answer = await (exchange.upstream as NonNullable<RunningExchange["upstream"]>).compact(exchange, exchange.upstreamSignal);
+  exchange.account = answer.account;
+  exchange.first();
+  exchange.settle("ok", { usage: (answer.body as { usage?: unknown } | null)?.usage });
+  return Response.json(answer.body, { status: answer.status, headers: exchange.responseHeaders(answer.headers) });
+}
+
+function unsupported({ route }: Arrival): Failure {
+  return new Failure("unsupported", { code: "unsupported_endpoint", message: route.message ?? `no plugin of the chain answers for ${route.operation}`, shouldRetry: false });
+}
+
+function settleStream(exchange: RunningExchange, ending: Ending): void {
+  const usage = (ending.terminal?.data.response as Record<string, unknown> | undefined)?.usage;
+  if (ending.outcome === "aborted") exchange.settle("aborted", { usage });
+  else exchange.settle(ending.outcome, { usage, status: 200, ...(ending.outcome === "failed" && ending.failure && { failure: ending.failure }) });
+}
+
+function settleFailed(exchange: RunningExchange, failure: Failure): void {
+  if (exchange.signal.aborted) exchange.settle("aborted");
+  else exchange.settle(exchange.tries > 0 ? "failed" : "refused", { failure, record: !isFlood(exchange, failure) });
+}
+
+/** A flood of bad keys must not fill the disk: beyond the limit it leaves no receipts (security.md, bad-key flood). */
+function isFlood(exchange: RunningExchange, failure: Failure): boolean {
+  return exchange.principal.id === "" && failure.kind === "rate_limit";
+}
+
+function refuse(exchange: RunningExchange, thrown: unknown): Response {
+  if (exchange.signal.aborted) {
+    exchange.settle("aborted");
+    return new Response(null, { status: 499 });
+  }
+  const failure = exchange.interrupted ?? exchange.gateway.chain.failure(thrown, exchange);
+  if (failure.kind === "internal") exchange.log.error("internal error", { id: exchange.id, error: String(failure.cause ?? failure), stack: (failure.cause as Error | undefined)?.stack });
+  settleFailed(exchange, failure);
+  const headers = exchange.responseHeaders();
+  return renderFailure(failure, exchange.arrival.dialect, { codexClient: exchange.codexClient, requestId: exchange.id, headers });
+}

@@ -1,0 +1,43 @@
+// Finds the conversation that a request belongs to, so that cache, account and receipts stay together (product.md, Sessions).
+
+import { createHash } from "node:crypto";
+import { invalid } from "../core/failure.ts";
+import type { Decoded, Session } from "../core/hooks.ts";
+import type { Item, Turn } from "../core/turn.ts";
+
+const HEADERS = ["session_id", "session-id", "conversation_id", "x-session-id", "x-session-affinity", "x-claude-code-session-id"];
+const LONGEST = 256;
+
+/** Takes `session_id` out of the body: it never goes upstream as a field. */
+export function takeSessionId(body: Record<string, unknown>): string | undefined {
+  const value = body.session_id;
+  delete body.session_id;
+  if (value === undefined || value === null || value === "") return undefined;
+  if (typeof value !== "string" || value.length > LONGEST) throw invalid("session_id", `session_id must be a string of at most ${LONGEST} characters`);
+  return value;
+}
+
+/** Body field, header, the dialect's native field, or a key derived from what does not change in a conversation. */
+export function sessionOf(fromBody: string | undefined, headers: Headers, decoded: Decoded, licence: string): Session {
+  if (fromBody !== undefined) return { id: fromBody, source: "body" };
+  for (const name of HEADERS) {
+    const value = headers.get(name);
+    if (value && value.length <= LONGEST) return { id: value, source: "header" };
+  }
+  if (decoded.session) return { id: decoded.session, source: "native" };
+  return { id: derived(decoded.turn, licence), source: "derived" };
+}
+
+/** A UUID-shaped digest of licence, model, first instructions and first user message. */
+function derived(turn: Turn, licence: string): string {
+  const developer = turn.input.find((item) => item.role === "developer" || item.role === "system");
+  const user = turn.input.find((item) => item.role === "user");
+  const hash = createHash("sha256")
+    .update(JSON.stringify([licence, turn.model, turn.instructions ?? contentOf(developer), contentOf(user)]))
+    .digest("hex");
+  return `${hash.slice(0, 8)}-${hash.slice(8, 12)}-8${hash.slice(13, 16)}-a${hash.slice(17, 20)}-${hash.slice(20, 32)}`;
+}
+
+function contentOf(item: Item | undefined): unknown {
+  return item?.content ?? null;
+}
