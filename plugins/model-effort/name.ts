@@ -26,10 +26,10 @@ export function parseName(name: string, models: Models): ParsedName {
     const found = find(tokens.slice(0, cut).join("-"), models);
     if (!found) continue;
     const parameters = [...tokens.slice(cut), ...inner];
-    if (parameters.length > 0) return withParameters(name, found, parameters);
+    if (parameters.length > 0) return withParameters(name, found, parameters, close(name, models));
   }
   const family = familyDefault(base, models);
-  if (family) return inner.length > 0 || family.parameters.length > 0 ? withParameters(name, family.found, [...family.parameters, ...inner]) : family.found;
+  if (family) return inner.length > 0 || family.parameters.length > 0 ? withParameters(name, family.found, [...family.parameters, ...inner], "") : family.found;
   throw unknownModel(name, models);
 }
 
@@ -50,7 +50,7 @@ function parenthesised(name: string): { base: string; inner: string[] } {
   return { base: match[1], inner: (match[2] ?? "").split(/[-,\s]+/).filter((part) => part !== "") };
 }
 
-function withParameters(name: string, found: ParsedName, parameters: string[]): ParsedName {
+function withParameters(name: string, found: ParsedName, parameters: string[], hint: string): ParsedName {
   const legal = legalParameters(found.model);
   let effort: string | undefined;
   let tier: string | undefined;
@@ -65,7 +65,7 @@ function withParameters(name: string, found: ParsedName, parameters: string[]): 
       if (tier !== undefined) throw invalid("model", `${name}: more than one speed tier; legal: ${legal}`, "unsupported_parameter");
       tier = TIERS[parameter];
     } else {
-      throw invalid("model", `there is no model ${name}, and ${found.model.slug} has no parameter "${parameter}"; legal: ${legal}`, "unsupported_parameter");
+      throw invalid("model", `there is no model ${name}, and ${found.model.slug} has no parameter "${parameter}"; legal: ${legal}${hint}`, "unsupported_parameter");
     }
   }
   return {
@@ -94,16 +94,20 @@ function familyDefault(base: string, models: Models): { found: ParsedName; param
 }
 
 function unknownModel(name: string, models: Models): Failure {
-  const names = [...models.all().filter((model) => model.listed).map((model) => model.slug), ...Object.keys(models.aliases)];
-  const close = names
-    .map((candidate) => ({ candidate, far: distance(name, candidate) }))
-    .sort((a, b) => a.far - b.far)
-    .slice(0, 3)
-    .map(({ candidate }) => candidate);
   return new Failure("unknown_model", {
     code: "model_not_found",
-    message: `the model ${JSON.stringify(name)} does not exist here${close.length > 0 ? `; did you mean ${close.join(", ")}?` : ""}`,
+    message: `the model ${JSON.stringify(name)} does not exist here${close(name, models)}`,
     param: "model",
     shouldRetry: false,
   });
+}
+
+/** The names that were perhaps meant, as the end of a message. */
+function close(name: string, models: Models): string {
+  const listed = models.all().filter((model) => model.listed);
+  const names = [...listed.map((model) => model.slug), ...Object.keys(models.aliases)]
+    .map((candidate) => ({ candidate, far: distance(name, candidate) }))
+    .sort((a, b) => a.far - b.far)
+    .slice(0, 3);
+  return names.length > 0 ? `; did you mean ${names.map(({ candidate }) => candidate).join(", ")}?` : "";
 }
