@@ -12,7 +12,7 @@ export { ChatReader, type ReaderOptions } from "./chat/reader.ts";
 /** The same events for a provider that answers with one JSON body. */
 export function chatReply(body: Record<string, unknown>, options: ReaderOptions): Event[] {
   const choices = Array.isArray(body.choices) ? (body.choices as Record<string, unknown>[]) : [];
-  if (body.error !== undefined && body.error !== null) throw chatFailure(body);
+  if (body.error !== undefined && body.error !== null) throw chatFailure(body.error, options.failures);
   const reader = new ChatReader(options);
   // A whole message is one large delta; one without a finish reason is finished all the same.
   const whole = choices.map((choice) => ({ ...choice, finish_reason: choice?.finish_reason ?? "stop" }));

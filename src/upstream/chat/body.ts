@@ -2,7 +2,7 @@
 
 import type { Turn } from "../../core/turn.ts";
 import { chatMessages, type ReasoningField } from "./messages.ts";
-import { Names, type Undo } from "./names.ts";
+import { FlatNames, type Undo } from "./names.ts";
 import { chatToolChoice } from "./tool-choice.ts";
 import { chatTools } from "./tools.ts";
 
@@ -23,10 +23,10 @@ export interface ChatRequest {
 }
 
 /** Same name and meaning on both wires, known to every provider. */
-const SHARED = ["temperature", "top_p", "stop", "seed", "presence_penalty", "frequency_penalty", "user"];
+const SHARED = new Set(["temperature", "top_p", "stop", "seed", "presence_penalty", "frequency_penalty", "user"]);
 
 /** Known to OpenAI; a compatible provider may refuse a body for one of them. */
-const OPENAI = [
+const OPENAI = new Set([
   "logit_bias",
   "logprobs",
   "top_logprobs",
@@ -38,7 +38,13 @@ const OPENAI = [
   "prompt_cache_retention",
   "safety_identifier",
   "service_tier",
-];
+]);
+
+/** About the Responses API's own store, loop and window: Chat has none of it, whoever provides it. */
+const RESPONSES_ONLY = new Set([
+  ...["background", "context_management", "conversation", "max_tool_calls", "moderation", "previous_response_id"],
+  ...["prompt", "truncation", "access_programs"],
+]);
 
 /** Handled elsewhere here, or about the Responses wire itself: leaving them out changes nothing that the client asked for. */
 const SILENT = new Set([
@@ -54,7 +60,7 @@ const SILENT = new Set([
     "max_output_tokens",
   ],
   ...["stream", "stream_options", "store", "include", "client_metadata", "prompt_cache_key", "prompt_cache_retention"],
-  ...["prompt_cache_options", "type", "generate"],
+  ...["prompt_cache_options", "type", "generate", "session_id"],
 ]);
 
 /** A value that only says what is so without it. */
@@ -69,7 +75,7 @@ const DEFAULTS: Readonly<Record<string, unknown>> = {
 
 export function chatBody(turn: Turn, options: ChatOptions): ChatRequest {
   const openai = options.kind === "openai";
-  const names = new Names();
+  const names = new FlatNames();
   // Tools first, so that a declared tool has the better claim to its name.
   const { tools, webSearch, dropped } = chatTools(turn.tools ?? [], turn.input, names, openai);
   const history = chatMessages(turn, { names, reasoningField: options.reasoningField, refusals: openai });
@@ -87,7 +93,7 @@ export function chatBody(turn: Turn, options: ChatOptions): ChatRequest {
 }
 
 /** Providers refuse a choice among no tools. */
-function toolFields(turn: Turn, tools: Json[], names: Names, openai: boolean, dropped: string[]): Json {
+function toolFields(turn: Turn, tools: Json[], names: FlatNames, openai: boolean, dropped: string[]): Json {
   const choice = chatToolChoice(turn.tool_choice, names, openai);
   if (choice.dropped) dropped.push("tool_choice");
   const offered = choice.only
@@ -122,14 +128,20 @@ function responseFormat(format: Json | undefined | null): Json | undefined {
 }
 
 function plainFields(turn: Turn, openai: boolean, dropped: string[]): Json {
-  const passed = new Set(openai ? [...SHARED, ...OPENAI] : SHARED);
   const fields: Json = {};
   for (const [name, value] of Object.entries(turn)) {
     if (value === undefined || value === null) continue;
-    if (passed.has(name)) fields[name] = value;
+    if (passes(name, openai)) fields[name] = value;
     else if (!SILENT.has(name) && !isDefault(name, value)) dropped.push(name);
   }
   return fields;
+}
+
+/** Whoever configures another provider knows its extra fields; what they mean is between client and provider. */
+function passes(name: string, openai: boolean): boolean {
+  if (SHARED.has(name)) return true;
+  if (OPENAI.has(name)) return openai;
+  return !openai && !SILENT.has(name) && !RESPONSES_ONLY.has(name);
 }
 
 function isDefault(name: string, value: unknown): boolean {

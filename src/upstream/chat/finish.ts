@@ -1,12 +1,14 @@
 // How an answer of a Chat provider ends: its finish reasons, and its errors as failures.
 
-import { Failure, type FailureKind } from "../../core/failure.ts";
+import { Event } from "../../core/event.ts";
+import { Failure } from "../../core/failure.ts";
+import { type FailureContext, faultOfEvent } from "../failure.ts";
 import type { Incomplete } from "./response.ts";
 
 type Json = Record<string, unknown>;
 
 /** What a finish reason means; reasons that nobody knows end the answer like `stop`, for the answer is there. */
-export function finishOf(reason: string | undefined): { incomplete: Incomplete; failure?: Failure } {
+export function finishOf(reason: string | undefined): { incomplete: Incomplete; error?: Json } {
   switch (reason?.toLowerCase()) {
     case "length":
     case "max_tokens":
@@ -16,54 +18,23 @@ export function finishOf(reason: string | undefined): { incomplete: Incomplete; 
     case "safety":
       return { incomplete: "content_filter" };
     case "error":
-      return {
-        incomplete: undefined,
-        failure: chatFailure({ error: { message: "the upstream gave up on its answer" } }),
-      };
+      return { incomplete: undefined, error: { message: "the upstream gave up on its answer" } };
     case "insufficient_system_resource":
       return {
         incomplete: undefined,
-        failure: chatFailure({ error: { code: 503, message: "the upstream ran out of resources" } }),
+        error: { code: "server_is_overloaded", message: "the upstream ran out of resources" },
       };
     default:
       return { incomplete: undefined };
   }
 }
 
-const KINDS: readonly [RegExp, FailureKind, string][] = [
-  [
-    /context_length|context length|maximum context|too many tokens|prompt is too long/i,
-    "context_window",
-    "context_length_exceeded",
-  ],
-  [/insufficient_quota|billing|credits|exceeded your current quota/i, "quota", "insufficient_quota"],
-  [/rate.?limit|too many requests|\b429\b/i, "rate_limit", "rate_limit_exceeded"],
-  [/overloaded|capacity|unavailable|\b50[3]\b|\b529\b/i, "overloaded", "server_is_overloaded"],
-];
-
 /** An error that the provider sent as a chunk, or as a body under status 200. */
-export function chatFailure(body: Json): Failure {
-  const error =
-    typeof body.error === "object" && body.error !== null ? (body.error as Json) : { message: String(body.error) };
-  const said =
-    typeof error.message === "string" && error.message !== ""
-      ? error.message
-      : "the upstream sent an error without a message";
-  const signs = [error.code, error.type, error.status, said]
-    .filter((sign) => sign !== undefined && sign !== null)
-    .join(" ");
-  const [, kind, code] = KINDS.find(([sign]) => sign.test(signs)) ?? [
-    undefined,
-    "upstream_api" as const,
-    "upstream_error",
-  ];
-  return new Failure(kind, {
-    code,
-    message: said,
-    upstream: {
-      ...(typeof error.code === "string" ? { code: error.code } : {}),
-      ...(typeof error.type === "string" ? { type: error.type } : {}),
-      body,
-    },
-  });
+export function chatFailure(told: unknown, context: FailureContext): Failure {
+  const error: Json = typeof told === "object" && told !== null ? (told as Json) : { message: String(told) };
+  // Some providers put the HTTP status where others have a word.
+  const status = [error.code, error.status].find((value) => typeof value === "number" && value >= 400 && value < 600);
+  const event = Event.of({ type: "error", error, ...(status === undefined ? {} : { status }) });
+  const failure = faultOfEvent(event, context);
+  return failure ?? new Failure("upstream_api", { code: "upstream_error", message: "the upstream failed" });
 }

@@ -1,7 +1,8 @@
 // The items of a turn as Chat messages: one assistant message for what the assistant did at once, its calls answered right after it.
 
+import { reasoningTexts } from "../../core/block.ts";
 import type { Item, Turn } from "../../core/turn.ts";
-import type { Names } from "./names.ts";
+import type { FlatNames } from "./names.ts";
 import { isCall, isOutput, type Pairs, pairsOf } from "./pairs.ts";
 import { contentOf, partsOf, textOf } from "./parts.ts";
 
@@ -11,7 +12,7 @@ type Json = Record<string, unknown>;
 export type ReasoningField = "reasoning_content" | "reasoning";
 
 export interface MessageOptions {
-  names: Names;
+  names: FlatNames;
   reasoningField?: ReasoningField | undefined;
   /** The provider knows `refusal` on an assistant message. */
   refusals: boolean;
@@ -109,10 +110,7 @@ class MessageBuilder {
   }
 
   #reasoning(item: Item): void {
-    const parts = [item.summary, item.content].flatMap((list) =>
-      Array.isArray(list) && list.length > 0 ? [list] : [],
-    );
-    const text = textOf(partsOf(parts[0] ?? [], "").parts, "\n\n");
+    const text = reasoningTexts(item).join("\n\n");
     // Reasoning without text is another upstream's ciphertext, which nobody here could read.
     if (text === "" || this.#options.reasoningField === undefined) return;
     this.#assistant((one) => one.text === undefined && one.calls.length === 0).reasoning.push(text);
@@ -139,7 +137,8 @@ class MessageBuilder {
   #orphan(item: Item, index: number): void {
     if (this.#pairs.answered.has(index)) return;
     const parts = this.#output(item, index);
-    if (parts.length > 0) this.#push({ role: "user", content: contentOf(parts) });
+    const title = `Output of the tool call ${typeof item.call_id === "string" ? item.call_id : "without id"}:`;
+    if (parts.length > 0) this.#push({ role: "user", content: [{ type: "text", text: title }, ...parts] });
   }
 
   /** The assistant message being gathered, if it still has room for what comes; else the next one. */
@@ -196,7 +195,7 @@ class MessageBuilder {
 
 const NOTHING = { type: "text", text: "" };
 
-function calledOf(item: Item, names: Names): Json {
+function calledOf(item: Item, names: FlatNames): Json {
   const namespace = typeof item.namespace === "string" && item.namespace !== "" ? { namespace: item.namespace } : {};
   if (item.type === "function_call") {
     const wire = names.wire({ name: String(item.name), kind: "function", ...namespace });
@@ -219,7 +218,7 @@ function calledOf(item: Item, names: Names): Json {
 }
 
 /** What a tool search found; the tools themselves are offered with the request. */
-function foundTools(tools: unknown, names: Names): string {
+function foundTools(tools: unknown, names: FlatNames): string {
   const found: string[] = [];
   const add = (list: unknown, namespace: string | undefined): void => {
     for (const tool of Array.isArray(list) ? (list as (Json | null)[]) : []) {

@@ -1,6 +1,6 @@
 // Tool names on the chat wire: one flat, legal, unique name for each tool of a turn, and the way back.
 
-import { createHash } from "node:crypto";
+import { digest } from "../digest.ts";
 
 const LEGAL = /^[a-zA-Z0-9_-]{1,64}$/;
 const LIMIT = 64;
@@ -20,7 +20,7 @@ export interface Undo {
 }
 
 /** Gives out wire names; the same tool always gets the same one, in any order of asking. */
-export class Names implements Undo {
+export class FlatNames implements Undo {
   readonly #byWire = new Map<string, ToolName>();
   readonly #byTool = new Map<string, string>();
   /** Other ways in which models write the name of a namespaced tool; `undefined` where two tools claim the same one. */
@@ -59,6 +59,5 @@ function legal(name: string): string {
 }
 
 function marked(name: string, origin: string): string {
-  const mark = createHash("sha256").update(origin).digest("hex").slice(0, 8);
-  return `${name.slice(0, LIMIT - 9)}_${mark}`;
+  return `${name.slice(0, LIMIT - 9)}_${digest(origin).slice(0, 8)}`;
 }

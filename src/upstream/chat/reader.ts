@@ -4,6 +4,7 @@ import { Event } from "../../core/event.ts";
 import { Failure } from "../../core/failure.ts";
 import type { Mint } from "../../core/mint.ts";
 import type { Item, Turn, Usage } from "../../core/turn.ts";
+import type { FailureContext } from "../failure.ts";
 import { CallOutput } from "./call.ts";
 import { annotationOf, argumentsOf, type CallPiece, callPieces, imagesOf, reasoningOf } from "./delta.ts";
 import { chatFailure, finishOf } from "./finish.ts";
@@ -23,6 +24,8 @@ export interface ReaderOptions {
   undo: Undo;
   /** The provider writes its reasoning into the text, between <think> tags. */
   think?: boolean;
+  /** For the failures that the provider may send inside its stream. */
+  failures: FailureContext;
 }
 
 /**
@@ -68,6 +71,11 @@ export class ChatReader {
     return this.#take();
   }
 
+  #failure(error: unknown): Failure {
+    this.#ended = true;
+    return chatFailure(error, this.#options.failures);
+  }
+
   #take(): Event[] {
     const events = this.#events;
     this.#events = [];
@@ -88,7 +96,7 @@ export class ChatReader {
 
   #chunk(chunk: Json): void {
     if (typeof chunk !== "object" || chunk === null) return;
-    if (chunk.error !== undefined && chunk.error !== null) throw chatFailure(chunk);
+    if (chunk.error !== undefined && chunk.error !== null) throw this.#failure(chunk.error);
     const opening = this.#open(chunk);
     if (typeof chunk.service_tier === "string") opening.service_tier = chunk.service_tier;
     const usage = usageIn(chunk);
@@ -100,7 +108,7 @@ export class ChatReader {
   }
 
   #choice(choice: Json): void {
-    if (choice.error !== undefined && choice.error !== null) throw chatFailure(choice);
+    if (choice.error !== undefined && choice.error !== null) throw this.#failure(choice.error);
     this.#answered = true;
     this.#delta((choice.delta ?? choice.message ?? {}) as Json);
     if (typeof choice.finish_reason === "string" && choice.finish_reason !== "") this.#finish = choice.finish_reason;
@@ -228,8 +236,8 @@ export class ChatReader {
       this.#text(rest.text);
     }
     this.#annotate();
-    const { incomplete, failure } = finishOf(this.#finish);
-    if (failure) throw failure;
+    const { incomplete, error } = finishOf(this.#finish);
+    if (error) throw this.#failure(error);
     while (this.#queue.length > 0) {
       this.#finishHead(incomplete !== undefined && this.#queue.length === 1 ? "incomplete" : "completed");
     }

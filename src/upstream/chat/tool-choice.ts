@@ -1,6 +1,6 @@
 // `tool_choice` in Chat's words.
 
-import type { Names } from "./names.ts";
+import type { FlatNames } from "./names.ts";
 
 type Json = Record<string, unknown>;
 
@@ -12,7 +12,7 @@ export interface ToolChoice {
 }
 
 /** `allowedTools`: the provider knows Chat's own form of that choice; for others the list of tools itself is cut down. */
-export function chatToolChoice(choice: unknown, names: Names, allowedTools: boolean): ToolChoice {
+export function chatToolChoice(choice: unknown, names: FlatNames, allowedTools: boolean): ToolChoice {
   if (choice === undefined || choice === null) return {};
   if (typeof choice === "string") return { tool_choice: choice };
   const { type, mode, tools } = choice as Json;
@@ -26,7 +26,7 @@ export function chatToolChoice(choice: unknown, names: Names, allowedTools: bool
   return { tool_choice: { type: "allowed_tools", allowed_tools: { mode: mode ?? "auto", tools: functions } } };
 }
 
-function nameOf(choice: Json, names: Names): string | undefined {
+function nameOf(choice: Json, names: FlatNames): string | undefined {
   if (choice.type === "tool_search") return names.wire({ name: "tool_search", kind: "search" });
   if ((choice.type !== "function" && choice.type !== "custom") || typeof choice.name !== "string") return undefined;
   if (typeof choice.namespace === "string")

@@ -1,7 +1,8 @@
 // The turn's tools as Chat functions: namespaces flattened, freeform tools given one `input`, hosted ones left to those who have them.
 
 import type { Item, Tool } from "../../core/turn.ts";
-import type { Names, ToolName } from "./names.ts";
+import { parameters, qualifies } from "../schema.ts";
+import type { FlatNames, ToolName } from "./names.ts";
 
 type Json = Record<string, unknown>;
 
@@ -14,7 +15,12 @@ export interface ChatTools {
 }
 
 /** All tools of a turn: its own, and those that items brought (`additional_tools`, results of a tool search). */
-export function chatTools(tools: readonly Tool[], input: readonly Item[], names: Names, hosted: boolean): ChatTools {
+export function chatTools(
+  tools: readonly Tool[],
+  input: readonly Item[],
+  names: FlatNames,
+  hosted: boolean,
+): ChatTools {
   const out: ChatTools = { tools: [], webSearch: undefined, dropped: [] };
   const seen = new Set<string>();
   const add = (tool: Tool, path: string, namespace: string | undefined): void => {
@@ -62,9 +68,9 @@ function functionOf(tool: Tool, name: string, { kind }: ToolName): Json {
   return {
     name,
     ...(typeof tool.description === "string" ? { description: tool.description } : {}),
-    parameters: parametersOf(tool.parameters),
+    parameters: parameters(tool.parameters),
     // Not strict is what Chat does unasked, and not every provider knows the word.
-    ...(tool.strict === true ? { strict: true } : {}),
+    ...(tool.strict === true && qualifies(tool.parameters) ? { strict: true } : {}),
   };
 }
 
@@ -86,11 +92,6 @@ function freeform(tool: Tool): string {
   return [description, 'Call it with {"input": "…"}: the string holds the input exactly as the tool takes it.', grammar]
     .filter((text) => text !== "")
     .join("\n\n");
-}
-
-function parametersOf(schema: unknown): Json {
-  const { $schema, ...rest } = (typeof schema === "object" && schema !== null ? schema : {}) as Json;
-  return { ...rest, type: "object", properties: rest.properties ?? {} };
 }
 
 function webSearchOf(tool: Tool): Json {
