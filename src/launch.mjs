@@ -48,11 +48,23 @@ function findBun() {
 // --no-orphans: were this process killed outright, the server must not stay behind on its port.
 const child = spawn(findBun(), ["--no-orphans", ...process.argv.slice(2)], { stdio: "inherit" });
 
+let told = false;
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
   process.on(signal, () => {
+    told ||= signal !== "SIGHUP";
     // A terminal sends Ctrl-C to Bun itself as well, and a second one means "now" to the server.
     if (signal !== "SIGINT" || !process.stdin.isTTY) child.kill(signal);
   });
+}
+
+// `npm start` and `bun start` end on a signal without passing it through their shell, and would leave us behind.
+const parent = process.ppid;
+if (process.env.npm_lifecycle_event) {
+  setInterval(() => {
+    if (told || process.ppid === parent) return;
+    told = true;
+    child.kill("SIGTERM");
+  }, 250);
 }
 
 child.on("error", (error) => {
