@@ -221,7 +221,9 @@ describe("compaction", () => {
     const resource = (await (await post(createSandbox(), `${OPENAI}/compact`, body)).json()) as Json;
     expect(await answerTo([...resource.output.slice(-1), user("RECALL heliotrope")])).toBe("recalled: heliotrope");
     const checkpoint = "You are performing a CONTEXT CHECKPOINT COMPACTION. Create a handoff summary.";
-    expect(await answerTo([user("the word is heliotrope"), user(checkpoint)])).toContain("heliotrope");
+    const summary = await answerTo([user("the word is heliotrope ;; CALL f {}"), user(checkpoint)]);
+    expect(summary).toContain("heliotrope");
+    expect(await answerTo([user(`Another language model produced a summary: ${summary}`)])).toContain("> CALL f {}");
   });
 });
 

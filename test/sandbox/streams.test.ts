@@ -188,6 +188,7 @@ describe("endpoints beside responses", () => {
       (await at(`/models?client_version=${version}`)).models.map((model: Json) => model.slug);
     expect(await slugs("0.169.0")).toContain("gpt-6.1-sol");
     expect(await slugs("0.98.0")).not.toContain("gpt-6.1-sol");
+    expect(JSON.stringify(await at("/models?client_version=0.98.0"))).not.toContain('"effort":"max"');
     const url = "http://localhost/v1/models?client_version=0.169.0";
     const etag = (await sandbox.fetch(new Request(url))).headers.get("etag") ?? "";
     expect((await sandbox.fetch(new Request(url, { headers: { "if-none-match": etag } }))).status).toBe(304);

@@ -72,7 +72,9 @@ export function modelNamed(slug: string): Model | undefined {
 
 export function codexCatalogue(clientVersion: string): { body: string; etag: string } {
   const fitting = MODELS.filter((model) => !olderThan(clientVersion, model.minimal));
-  const body = JSON.stringify({ models: fitting.map((model) => modelInfo(model, MODELS.indexOf(model) + 1)) });
+  const body = JSON.stringify({
+    models: fitting.map((model) => modelInfo(model, MODELS.indexOf(model) + 1, clientVersion)),
+  });
   return { body, etag: etagOf(body) };
 }
 
@@ -104,9 +106,14 @@ const LEVELS: Record<string, string> = {
   ultra: "Maximum reasoning with automatic delegation",
 };
 
+// To an older client efforts are a closed set: one it does not know makes the whole list undecodable.
+const NEWER_EFFORTS = ["max", "ultra"];
+const OPEN_EFFORTS = "0.142.0";
+
 // The union of what old and new clients require: a missing field makes the whole list undecodable for one of them.
-function modelInfo(model: Model, priority: number): Json {
-  const levels = [...model.efforts, ...(model.ultra ? ["ultra"] : [])];
+function modelInfo(model: Model, priority: number, clientVersion: string): Json {
+  const known = (effort: string) => !NEWER_EFFORTS.includes(effort) || !olderThan(clientVersion, OPEN_EFFORTS);
+  const levels = [...model.efforts, ...(model.ultra ? ["ultra"] : [])].filter(known);
   return {
     slug: model.slug,
     display_name: model.slug.replace(/^gpt/, "GPT"),

@@ -146,10 +146,15 @@ function defaultText(round: Round, ask: Ask): string {
   const format = isObject(text.format) ? text.format : {};
   if (format.type === "json_schema") return JSON.stringify(instanceOf(format.schema));
   if (format.type === "json_object") return JSON.stringify({ echo: ask.text });
-  if (CHECKPOINT.test(ask.text)) return `Summary of the conversation so far:\n${visibleHistory(ask)}`;
+  if (CHECKPOINT.test(ask.text)) return checkpoint(ask);
   const after = Math.max(Number(round.stop?.after) || 0, Number(round.fail?.after) || 0);
   if (after > 0) return filler(after + 8);
   return round.plain.join("\n") || ask.text;
+}
+
+// Quoted line by line: the summary comes back as a user message, and what it tells must not be done again.
+function checkpoint(ask: Ask): string {
+  return `Summary of the conversation so far:\n> ${visibleHistory(ask).replaceAll(/\n| ;; /g, "\n> ")}`;
 }
 
 const CHECKPOINT = /^You are performing a CONTEXT CHECKPOINT COMPACTION/;
