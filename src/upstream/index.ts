@@ -1,0 +1,24 @@
+// Upstreams: what the server needs to know of them, and how it gets one.
+
+import { Failure } from "../core/failure.ts";
+import { ResponsesUpstream, type Services, type Upstream, type UpstreamSettings } from "./responses.ts";
+
+export type { AccountConfig } from "../account/accounts.ts";
+export type { Kind } from "./allowed.ts";
+export type { Catalogue } from "./catalogue.ts";
+export type { Limits, Transport } from "./connection.ts";
+export { faultOfEvent } from "./failure.ts";
+export type { Passing } from "./pass.ts";
+export type { Prepared } from "./prepare.ts";
+export type { Answer, Compacted, Services, Upstream, UpstreamSettings } from "./responses.ts";
+export { Restore } from "./restore.ts";
+export { retryDelay } from "./retry.ts";
+
+/** The upstream of these settings. */
+export function createUpstream(settings: UpstreamSettings, services: Services): Upstream {
+  if (settings.wire === "chat") {
+    const message = `upstreams.${settings.name}.wire: chat is not supported yet; legal are responses, compact`;
+    throw new Failure("unsupported", { code: "unsupported_wire", message });
+  }
+  return new ResponsesUpstream(settings, services);
+}

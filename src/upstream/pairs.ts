@@ -1,0 +1,136 @@
+// Pairs calls with their outputs, so that no history, however a client cut it, is refused upstream for a missing half.
+
+import type { Item } from "../core/turn.ts";
+import { digest } from "./digest.ts";
+import { shortCallId } from "./items.ts";
+import { isObject } from "./schema.ts";
+
+const CALLS = new Set([
+  ...["function_call", "custom_tool_call", "local_shell_call", "tool_search_call"],
+  ...["shell_call", "apply_patch_call", "computer_call"],
+]);
+/** Only these are paired by us; the others belong to clients that know the wire. */
+const OUTPUTS: Readonly<Record<string, string>> = {
+  function_call: "function_call_output",
+  custom_tool_call: "custom_tool_call_output",
+};
+const OUTPUT_TYPES = new Set(Object.values(OUTPUTS));
+
+interface Call {
+  at: number;
+  item: Item;
+  /** As the client wrote it; "" when it wrote none. */
+  asked: string;
+  id: string;
+  output: { at: number; item: Item } | undefined;
+}
+
+/** `bare` leaves outputs without a call id alone, for the Codex CLI's own. The same array when all was well. */
+export function paired(items: Item[], bare: boolean): Item[] {
+  const calls = callsOf(items);
+  const orphans = assign(items, calls, bare);
+  const byIndex = new Map(calls.map((call) => [call.at, call]));
+  const owner = new Map(calls.flatMap((call) => (call.output ? [[call.output.at, call] as const] : [])));
+  const out: Item[] = [];
+  for (const [at, item] of items.entries()) {
+    const call = byIndex.get(at);
+    const answered = owner.get(at);
+    if (call) {
+      out.push(item.call_id === call.id ? item : { ...item, call_id: call.id });
+      // An output that came before its call, and one that never came.
+      if (call.output ? call.output.at < at : OUTPUTS[String(item.type)] !== undefined) out.push(outputOf(call));
+    } else if (answered) {
+      if (answered.at < at) out.push(outputOf(answered));
+    } else out.push(orphans.has(at) ? orphanText(item) : item);
+  }
+  return out.length === items.length && out.every((item, at) => item === items[at]) ? items : out;
+}
+
+function callsOf(items: readonly Item[]): Call[] {
+  const used = new Set<string>();
+  const calls: Call[] = [];
+  for (const [at, item] of items.entries()) {
+    if (!CALLS.has(String(item.type))) continue;
+    const asked = typeof item.call_id === "string" ? item.call_id : "";
+    if (asked === "" && OUTPUTS[String(item.type)] === undefined) continue;
+    const id = uniqueId(asked === "" ? mintedId(item, at) : asked, used);
+    used.add(id);
+    calls.push({ at, item, asked, id, output: undefined });
+  }
+  return calls;
+}
+
+/** Some models number their calls anew in every turn; the wire wants an id of its own for each. */
+function uniqueId(id: string, used: ReadonlySet<string>): string {
+  if (!used.has(id)) return id;
+  for (let count = 2; ; count++) {
+    const next = shortCallId(`${id}_${count}`);
+    if (!used.has(next)) return next;
+  }
+}
+
+/** From the call itself, so that the same history keeps the same prompt cache. */
+function mintedId(item: Item, at: number): string {
+  return `call_${digest(JSON.stringify([at, item.name, item.arguments ?? item.input])).slice(0, 24)}`;
+}
+
+/** Gives each output its call, by id and else in order; returns the places of those that have none. */
+function assign(items: readonly Item[], calls: Call[], bare: boolean): Set<number> {
+  const orphans = new Set<number>();
+  const nameless: number[] = [];
+  const byId = Map.groupBy(calls, (call) => call.asked);
+  for (const [at, item] of items.entries()) {
+    if (!OUTPUT_TYPES.has(String(item.type))) continue;
+    if (typeof item.call_id !== "string" || item.call_id === "") {
+      if (!bare) nameless.push(at);
+      continue;
+    }
+    const open = (byId.get(item.call_id) ?? []).filter((call) => !call.output);
+    const call = open.find((one) => one.at < at) ?? open[0];
+    if (call) call.output = { at, item };
+    else orphans.add(at);
+  }
+  for (const at of nameless) {
+    const item = items[at] as Item;
+    const call = calls.find(
+      (one) => !one.output && one.at < at && OUTPUTS[String(one.item.type)] !== undefined && sameName(one.item, item),
+    );
+    if (call) call.output = { at, item };
+    else orphans.add(at);
+  }
+  return orphans;
+}
+
+function sameName(call: Item, output: Item): boolean {
+  return typeof output.name !== "string" || output.name === call.name;
+}
+
+/** The output of a call, of the type that goes with it; empty where there was none. */
+function outputOf(call: Call): Item {
+  const type = OUTPUTS[String(call.item.type)];
+  if (!call.output) return { type: type as string, call_id: call.id, output: "" };
+  const { item } = call.output;
+  const patch: Item = {};
+  if (type !== undefined && item.type !== type) patch.type = type;
+  if (item.call_id !== call.id) patch.call_id = call.id;
+  if (typeof item.output !== "string" && !Array.isArray(item.output)) {
+    patch.output = item.output === undefined || item.output === null ? "" : JSON.stringify(item.output);
+  }
+  if (Object.keys(patch).length === 0) return item;
+  const copy = { ...item, ...patch };
+  // The prefix of an id belongs to the type that it had.
+  if (patch.type !== undefined) delete copy.id;
+  return copy;
+}
+
+/** What the tool said is still worth reading, so it stays as something that the user shows. */
+function orphanText(item: Item): Item {
+  const title = `Output of the tool call ${typeof item.call_id === "string" ? item.call_id : "without id"}:`;
+  const { output } = item;
+  const parts = Array.isArray(output) ? output.filter(isObject) : [];
+  const content =
+    parts.length > 0
+      ? parts.map((part) => (typeof part.text === "string" ? { type: "input_text", text: part.text } : part))
+      : [{ type: "input_text", text: typeof output === "string" ? output : JSON.stringify(output ?? "") }];
+  return { type: "message", role: "user", content: [{ type: "input_text", text: title }, ...content] };
+}

@@ -1,0 +1,223 @@
+// An upstream that speaks the Responses wire: asks it, compacts with it, and passes on what only it understands.
+
+import { type AccountConfig, Accounts, type Credentials } from "../account/accounts.ts";
+import type { Event } from "../core/event.ts";
+import { Failure } from "../core/failure.ts";
+import type { Exchange, Log } from "../core/hooks.ts";
+import type { Mint } from "../core/mint.ts";
+import { COMPACT_FIELDS, type Kind } from "./allowed.ts";
+import { type Catalogue, readCatalogue } from "./catalogue.ts";
+import { Connection, type Limits, type Reply, type Transport } from "./connection.ts";
+import { EventStream } from "./event-stream.ts";
+import { passingHeaders, turnHeaders } from "./headers.ts";
+import { type Passing, passOn } from "./pass.ts";
+import { type Prepared, prepare } from "./prepare.ts";
+import { isObject } from "./schema.ts";
+import { opened, withoutCiphertext } from "./sealed.ts";
+import { TurnStates } from "./turn-state.ts";
+import { eventsOfWhole } from "./whole.ts";
+
+export interface UpstreamSettings {
+  name: string;
+  kind: Kind;
+  wire: "responses" | "compact" | "chat";
+  baseUrl: string;
+  /** Sent where the backend demands instructions and the client gave none. */
+  instructions: string;
+  accounts: readonly AccountConfig[];
+  models?: readonly string[];
+}
+
+export interface Services {
+  /** Unix milliseconds. */
+  clock(): number;
+  log: Log;
+  mint: Mint;
+  limits: Limits;
+  transport?: Transport;
+  /** Version of codexd, for the user agent. */
+  version: string;
+}
+
+/** What came back on a turn. */
+export interface Answer {
+  /** Name of the account that was asked. */
+  account: string;
+  /** Only those that may pass to the client. */
+  headers: Headers;
+  upstreamRequestId?: string;
+  /** Batches of events as they arrive. An end without a terminal event is for the caller to judge. */
+  events: AsyncGenerator<Event[], undefined, undefined>;
+}
+
+export interface Compacted {
+  account: string;
+  status: number;
+  headers: Headers;
+  body: unknown;
+}
+
+/** A configured backend. */
+export interface Upstream {
+  readonly name: string;
+  readonly kind: Kind;
+  readonly wire: "responses" | "compact" | "chat";
+  readonly models?: readonly string[];
+  /** The wire body of the exchange's turn. Nothing is sent. */
+  prepare(exchange: Exchange): Prepared;
+  /** One try. Throws `Failure`, or the signal's reason. */
+  ask(prepared: Prepared, exchange: Exchange, signal: AbortSignal): Promise<Answer>;
+  /** The unary compaction of older clients (wire/codex.md G.2). */
+  compact(exchange: Exchange, signal: AbortSignal): Promise<Compacted>;
+  /** Its models; undefined when it has no list. */
+  catalogue(signal?: AbortSignal): Promise<Catalogue | undefined>;
+  /** A request that means something to kind chatgpt only, as it is. */
+  pass(request: Passing, signal: AbortSignal): Promise<Response>;
+}
+
+export class ResponsesUpstream implements Upstream {
+  readonly name: string;
+  readonly kind: Kind;
+  readonly wire: "responses" | "compact" | "chat";
+  readonly models?: readonly string[];
+  readonly #settings: UpstreamSettings;
+  readonly #services: Services;
+  readonly #accounts: Accounts;
+  readonly #connection: Connection;
+  readonly #states = new TurnStates();
+
+  constructor(settings: UpstreamSettings, services: Services) {
+    this.name = settings.name;
+    this.kind = settings.kind;
+    this.wire = settings.wire;
+    if (settings.models) this.models = settings.models;
+    this.#settings = settings;
+    this.#services = services;
+    this.#accounts = accountsOf(settings, services);
+    this.#connection = new Connection(
+      settings.name,
+      settings.baseUrl,
+      services.limits,
+      services.clock,
+      services.transport,
+    );
+  }
+
+  prepare(exchange: Exchange): Prepared {
+    return prepare(exchange, this.#settings);
+  }
+
+  async ask(prepared: Prepared, exchange: Exchange, signal: AbortSignal): Promise<Answer> {
+    const credentials = await this.#accounts.choose(exchange.session.id);
+    const body = opened(prepared.body, credentials.account);
+    const reply = await this.#post("/responses", body, exchange, credentials, signal).catch((thrown) => {
+      const bare =
+        thrown instanceof Failure && thrown.code === "invalid_encrypted_content" ? withoutCiphertext(body) : undefined;
+      if (!bare) throw thrown;
+      this.#services.log.warn("the upstream could not verify encrypted reasoning; asking once without it", {
+        upstream: this.name,
+      });
+      return this.#post("/responses", bare, exchange, credentials, signal);
+    });
+    const { headers } = reply.response;
+    this.#states.learn(headers.get("x-codex-turn-state"), credentials.account);
+    const upstreamRequestId = headers.get("x-request-id") ?? headers.get("x-oai-request-id");
+    return {
+      account: credentials.account,
+      headers: passingHeaders(headers),
+      ...(upstreamRequestId ? { upstreamRequestId } : {}),
+      events: await this.#events(reply, prepared, secretsOf(credentials)),
+    };
+  }
+
+  async compact(exchange: Exchange, signal: AbortSignal): Promise<Compacted> {
+    const credentials = await this.#accounts.choose(exchange.session.id);
+    const { body: whole, restore } = this.prepare(exchange);
+    const fields = Object.entries(opened(whole, credentials.account)).filter(([name]) => COMPACT_FIELDS.has(name));
+    const reply = await this.#post("/responses/compact", Object.fromEntries(fields), exchange, credentials, signal);
+    const { status, headers } = reply.response;
+    const body = await this.#connection.json(reply, secretsOf(credentials));
+    if (restore && isObject(body) && Array.isArray(body.output))
+      body.output = body.output.map((item) => restore.item(item));
+    return { account: credentials.account, status, headers: passingHeaders(headers), body };
+  }
+
+  async catalogue(signal?: AbortSignal): Promise<Catalogue | undefined> {
+    const credentials = await this.#accounts.choose("");
+    return await readCatalogue(this.#connection, this.kind, this.#services.version, credentials, signal);
+  }
+
+  async pass(request: Passing, signal: AbortSignal): Promise<Response> {
+    if (this.kind !== "chatgpt") {
+      const message = `${request.path} exists on upstreams of kind chatgpt only; ${this.name} is of kind ${this.kind}`;
+      throw new Failure("unsupported", { code: "unsupported_endpoint", message });
+    }
+    const session = request.headers.get("session-id") ?? request.headers.get("session_id") ?? "";
+    const credentials = await this.#accounts.choose(session);
+    return await passOn(this.#connection, this.#services.version, credentials, request, signal);
+  }
+
+  async #post(
+    path: string,
+    body: Record<string, unknown>,
+    exchange: Exchange,
+    credentials: Credentials,
+    signal: AbortSignal,
+  ): Promise<Reply> {
+    const { kind } = this;
+    const headers = turnHeaders({ kind, version: this.#services.version, credentials }, exchange, body);
+    if (path.endsWith("/compact")) headers.set("accept", "application/json");
+    const state = exchange.headers.get("x-codex-turn-state");
+    if (state !== null && this.#states.belongs(state, credentials.account, this.#accounts.size))
+      headers.set("x-codex-turn-state", state);
+    try {
+      const sending = { method: "POST", headers, body: JSON.stringify(body), signal, secrets: secretsOf(credentials) };
+      return await this.#connection.ask(path, sending);
+    } catch (thrown) {
+      if (thrown instanceof Failure && thrown.kind === "upstream_credential") {
+        const { account } = credentials;
+        this.#services.log.warn("an account was refused", {
+          upstream: this.name,
+          account,
+          status: thrown.upstream?.status,
+        });
+      }
+      throw thrown;
+    }
+  }
+
+  /** Judges by the content type, or by the first byte where there is none that helps. */
+  async #events(
+    reply: Reply,
+    { restore }: Prepared,
+    secrets: readonly string[],
+  ): Promise<AsyncGenerator<Event[], undefined, undefined>> {
+    const { response, deadline } = reply;
+    const type = response.headers.get("content-type") ?? "";
+    if (type.includes("application/json")) return this.#whole(await this.#connection.json(reply, secrets), restore);
+    if (type.includes("text/html")) throw await this.#connection.refused(reply, secrets);
+    return new EventStream(this.#connection, deadline, response.body?.getReader(), undefined, restore);
+  }
+
+  async *#whole(body: unknown, restore: Prepared["restore"]): AsyncGenerator<Event[], undefined, undefined> {
+    if (!isObject(body) || !Array.isArray(body.output)) {
+      const message = `upstream ${this.name} answered with JSON that is not a response of the Responses wire; is its \`wire\` right?`;
+      throw new Failure("upstream_api", { code: "upstream_error", message, shouldRetry: false });
+    }
+    const events = eventsOfWhole(body);
+    yield restore ? events.map((event) => restore.event(event)) : events;
+    return undefined;
+  }
+}
+
+function accountsOf({ name, kind, accounts }: UpstreamSettings, { clock }: Services): Accounts {
+  const missing =
+    kind === "compatible"
+      ? undefined
+      : `upstream ${name} has no account; add one under upstreams.${name}.accounts of the configuration`;
+  return new Accounts(accounts, clock, missing);
+}
+
+function secretsOf({ token }: Credentials): string[] {
+  return token === undefined ? [] : [token];
+}
