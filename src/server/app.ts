@@ -38,7 +38,7 @@ export function createApp(gateway: Gateway, traffic: Traffic, around: Surroundin
   for (const route of routes) app.route(route.method, `${base}${route.path}`, exchange(route), { parse: "none", detail: route.route.detail ?? {} });
   const openai = openaiDialect(gateway);
   for (const { path, form } of MODEL_ROUTES) {
-    app.get(`${base}${path}`, ({ request, params }) => modelsAnswer(request, form, (params as Record<string, string>)["*"], gateway, around));
+    app.get(`${base}${path}`, ({ request, params }) => modelsAnswer(request, form, (params as Record<string, string> | undefined)?.["*"], gateway, around));
   }
   for (const path of PASSED) {
     for (const prefix of ["", "/v1"]) app.post(`${base}${prefix}${path}`, ({ request }) => pass(request, path, gateway, around, openai), { parse: "none" });
