@@ -1,0 +1,69 @@
+// Plants failures in front of `.ci/run`: whatever way a suite goes wrong, the gate's last line says so and it exits 1.
+import { expect, test } from "bun:test";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { temporary } from "../binary.ts";
+
+const root = resolve(import.meta.dir, "../..");
+const bun = JSON.stringify(process.execPath);
+
+/** Runs these lines as the body of the gate; the last line of its output and its exit code. */
+async function gate(...lines: string[]) {
+  const results = temporary();
+  const script = [". .ci/run", `results=${results}`, ...lines, "finish"].join("\n");
+  const child = Bun.spawn(["bash", "-c", script], { cwd: root, stdin: "ignore", stdout: "pipe", stderr: "ignore" });
+  const output = await new Response(child.stdout).text();
+  return { last: output.trimEnd().split("\n").at(-1), code: await child.exited };
+}
+
+/** A suite of one file with a test that passes, and then this. */
+function suite(source: string, limit = 20): string {
+  const folder = join(temporary(), "planted");
+  mkdirSync(folder);
+  const head = 'import { afterAll, expect, test } from "bun:test"; test("fine", () => {});';
+  writeFileSync(join(folder, "planted.test.ts"), `${head}\n${source}\n`);
+  return `cd ${folder} && suite planted ${limit} ${bun} test ./planted.test.ts`;
+}
+
+const planted: [what: string, source: string, last: string][] = [
+  ["a test that fails", 'test("x", () => expect(1).toBe(2));', "1 passed, 1 failed"],
+  ["an import that throws", 'throw new Error("at import");', "0 passed, 1 failed"],
+  ["a syntax error", "const = 5;", "0 passed, 1 failed"],
+  ["an exit in the middle that calls itself a success", 'test("x", () => process.exit(0));', "0 passed, 1 failed"],
+  ["a crash", 'test("x", () => void process.kill(process.pid, "SIGKILL"));', "0 passed, 1 failed"],
+  ["an error after the last test", 'afterAll(() => { throw new Error("late"); });', "1 passed, 1 failed"],
+];
+for (const [what, source, last] of planted) {
+  test.concurrent(what, async () => expect(await gate(suite(source))).toEqual({ last, code: 1 }));
+}
+
+test.concurrent("a suite that never ends", async () => {
+  const endless = 'test("x", () => new Promise(() => setInterval(() => {}, 1000)), 1e9);';
+  expect(await gate(suite(endless, 2))).toEqual({ last: "0 passed, 1 failed", code: 1 });
+});
+
+test.concurrent("a suite that skips everything", async () => {
+  const skipped = `cd ${temporary()} && echo 'import { test } from "bun:test"; test.skip("x", () => {});' > a.test.ts`;
+  const run = `${skipped} && suite planted 20 ${bun} test ./a.test.ts`;
+  expect(await gate(run)).toEqual({ last: "0 passed, 1 failed, 1 skipped", code: 1 });
+});
+
+test.concurrent("a run without any test, a step that fails, and no time left", async () => {
+  expect(await gate()).toEqual({ last: "0 passed, 1 failed", code: 1 });
+  expect(await gate("proof fine 5 true", "proof broken 5 false")).toEqual({ last: "1 passed, 1 failed", code: 1 });
+  expect(await gate("proof fine 5 true", "must broken 5 false", "proof never 5 true")).toEqual({
+    last: "1 passed, 1 failed",
+    code: 1,
+  });
+  expect(await gate("LIMIT=0", "proof late 5 true")).toEqual({ last: "0 passed, 1 failed", code: 1 });
+});
+
+test.concurrent("data that is not there", async () => {
+  const absent = `CODEXD_TEST_DATA=${temporary()} must data 5 bash -c data_is_there`;
+  expect(await gate(absent, "proof never 5 true")).toEqual({ last: "0 passed, 1 failed", code: 1 });
+});
+
+test.concurrent("while a good run is counted as it is", async () => {
+  const more = 'test.skip("later", () => {}); test("two", () => {});';
+  expect(await gate("proof fine 5 true", suite(more))).toEqual({ last: "3 passed, 0 failed, 1 skipped", code: 0 });
+});
