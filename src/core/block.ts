@@ -1,8 +1,8 @@
 // The fold: whatever order and completeness an upstream's events have, out come blocks that open once, grow and close once.
 
 import type { Event, EventData } from "./event.ts";
-import type { Item, Usage } from "./turn.ts";
-import { usageOf } from "./turn.ts";
+import { type Opened, type Slot, Slots, text } from "./slot.ts";
+import { type Item, type Usage, usageOf } from "./turn.ts";
 
 /** What a block holds. `other` is an item type that we carry but do not interpret. */
 export type BlockType = "text" | "refusal" | "reasoning" | "function" | "custom" | "image" | "search" | "other";
@@ -13,7 +13,8 @@ export type BlockType = "text" | "refusal" | "reasoning" | "function" | "custom"
  *
  * - `start`: the response began.
  * - `open`: a block begins. Calls open only once their name is known.
- * - `delta`: text of the block (arguments for calls, base64 for images).
+ * - `delta`: text of the block (arguments for calls). For images one whole picture in base64, with the item as it is then;
+ *   a later picture replaces the earlier one, and may come after `close`.
  * - `part`: in a reasoning block, the next summary part begins (shown as a blank line).
  * - `annotation`: a citation inside a text block.
  * - `close`: the block is complete; `item` is the finished item where the upstream sent one.
@@ -21,7 +22,15 @@ export type BlockType = "text" | "refusal" | "reasoning" | "function" | "custom"
  */
 export type Block =
   | { kind: "start"; id: string | undefined; model: string | undefined; createdAt: number | undefined }
-  | { kind: "open"; index: number; type: BlockType; id: string | undefined; callId: string | undefined; name: string | undefined; item: Item }
+  | {
+      kind: "open";
+      index: number;
+      type: BlockType;
+      id: string | undefined;
+      callId: string | undefined;
+      name: string | undefined;
+      item: Item;
+    }
   | { kind: "delta"; index: number; text: string; item?: Item }
   | { kind: "part"; index: number }
   | { kind: "annotation"; index: number; annotation: Record<string, unknown> }
@@ -31,37 +40,17 @@ export type Block =
 /** Why an answer ended, before a dialect gives it its own name. `other` keeps an unknown reason's text in `response`. */
 export type Stop = "stop" | "length" | "content_filter" | "other";
 
-interface Open {
-  index: number;
-  type: BlockType;
-  /** What was sent as deltas so far, to complete it from the finished item without repeating anything. */
-  sent: string;
-  parts: number;
-  key: string;
-}
-
-interface Slot {
-  item: Item;
-  itemId: string | undefined;
-  done: boolean;
-  /** Open blocks of this item: one, or for a message one per content part. */
-  blocks: Map<string, Open>;
-  /** Argument text that arrived before the call's name. */
-  early: string;
-  partPending: boolean;
-}
-
 /** Folds the events of one response into blocks. One per response; feed every event, in order. */
 export class BlockFold {
+  readonly #slots = new Slots();
   #next = 0;
   #started = false;
-  readonly #slots = new Map<string, Slot>();
-  #lastKey: string | undefined;
-  #auto = 0;
+  #finished = false;
 
-  /** The blocks that this event brings. Unknown events bring none. */
+  /** The blocks that this event brings. Unknown events, and events after the end, bring none. */
   push(event: Event): Block[] {
     const out: Block[] = [];
+    if (this.#finished) return out;
     switch (event.type) {
       case "response.created":
         this.#start(event.data.response as Record<string, unknown> | undefined, out);
@@ -72,42 +61,65 @@ export class BlockFold {
       case "response.output_item.done":
         this.#done(event.data, out);
         break;
-      case "response.content_part.done":
-        this.#partDone(event.data, out);
-        break;
       case "response.output_text.delta":
-        this.#delta(event.data, "text", out);
+        this.#text(event.data, "text", event.data.delta, false, out);
         break;
       case "response.refusal.delta":
-        this.#delta(event.data, "refusal", out);
+        this.#text(event.data, "refusal", event.data.delta, false, out);
+        break;
+      case "response.function_call_arguments.delta":
+        this.#call(event.data, "function_call", event.data.delta, false, out);
+        break;
+      case "response.custom_tool_call_input.delta":
+        this.#call(event.data, "custom_tool_call", event.data.delta, false, out);
         break;
       case "response.reasoning_summary_text.delta":
       case "response.reasoning_text.delta":
-        this.#delta(event.data, "reasoning", out);
+        this.#thought(event.data, event.data.delta, out);
         break;
-      case "response.reasoning_summary_part.added":
-      case "response.reasoning_summary_text.done":
-      case "response.reasoning_summary_part.done":
-      case "response.reasoning_text.done":
-        this.#summaryBoundary(event, out);
-        break;
-      case "response.function_call_arguments.delta":
-        this.#delta(event.data, "function", out);
-        break;
-      case "response.custom_tool_call_input.delta":
-        this.#delta(event.data, "custom", out);
-        break;
-      case "response.function_call_arguments.done":
-        this.#complete(event.data, "function", event.data.arguments, out);
-        break;
-      case "response.custom_tool_call_input.done":
-        this.#complete(event.data, "custom", event.data.input, out);
-        break;
+      default:
+        this.#boundary(event, out);
+    }
+    return out;
+  }
+
+  /** Closes whatever is still open, without a finish: for a stream that broke. */
+  close(): Block[] {
+    const out: Block[] = [];
+    for (const slot of this.#slots.all) this.#closeSlot(slot, undefined, out);
+    return out;
+  }
+
+  /** Events that end something: each tells the whole, from which only what is missing is sent. */
+  #boundary(event: Event, out: Block[]): void {
+    switch (event.type) {
       case "response.output_text.done":
-        this.#complete(event.data, "text", event.data.text, out);
+        this.#text(event.data, "text", event.data.text, true, out);
         break;
       case "response.refusal.done":
-        this.#complete(event.data, "refusal", event.data.refusal, out);
+        this.#text(event.data, "refusal", event.data.refusal, true, out);
+        break;
+      case "response.content_part.done": {
+        const part = event.data.part as Record<string, unknown> | undefined;
+        const partOf = partType(part?.type);
+        if (partOf) this.#text(event.data, partOf, partOf === "text" ? part?.text : part?.refusal, true, out);
+        break;
+      }
+      case "response.function_call_arguments.done":
+        this.#call(event.data, "function_call", event.data.arguments, true, out);
+        break;
+      case "response.custom_tool_call_input.done":
+        this.#call(event.data, "custom_tool_call", event.data.input, true, out);
+        break;
+      case "response.reasoning_summary_text.done":
+      case "response.reasoning_text.done":
+        this.#thoughtDone(event.data, event.data.text, out);
+        break;
+      case "response.reasoning_summary_part.done":
+        this.#thoughtDone(event.data, (event.data.part as { text?: unknown } | undefined)?.text, out);
+        break;
+      case "response.reasoning_summary_part.added":
+        this.#thoughtDone(event.data, undefined, out);
         break;
       case "response.output_text.annotation.added":
         this.#annotation(event.data, out);
@@ -117,17 +129,9 @@ export class BlockFold {
         break;
       case "response.completed":
       case "response.incomplete":
-        this.#finish(event, out);
+        this.#finish(event.type, event.data, out);
         break;
     }
-    return out;
-  }
-
-  /** Closes whatever is still open, without a finish: for a stream that broke. */
-  close(): Block[] {
-    const out: Block[] = [];
-    for (const slot of this.#slots.values()) this.#closeSlot(slot, undefined, out);
-    return out;
   }
 
   #start(response: Record<string, unknown> | undefined, out: Block[]): void {
@@ -141,199 +145,160 @@ export class BlockFold {
     });
   }
 
-  #begin(out: Block[]): void {
-    if (!this.#started) this.#start(undefined, out);
-  }
-
-  /** One slot per output item: by `output_index`, else by item id, else the last one of the same kind that is still open. */
-  #slot(data: EventData, type: BlockType | undefined, item?: Item): Slot {
-    const id = text(data.item_id) ?? text(item?.id);
-    let key: string | undefined;
-    if (typeof data.output_index === "number") key = `i${data.output_index}`;
-    else if (id !== undefined) key = this.#keyOfId(id) ?? `s${id}`;
-    else if (type !== undefined && this.#lastKey !== undefined) {
-      const last = this.#slots.get(this.#lastKey);
-      if (last && !last.done && sameKind(last.item, type)) key = this.#lastKey;
-    }
-    if (key === undefined && item?.call_id !== undefined) key = this.#keyOfCall(item.call_id);
-    key ??= `a${this.#auto++}`;
-    let slot = this.#slots.get(key);
-    if (slot?.done && item && !sameItem(slot.item, item)) {
-      // An upstream that gives every item the same index: a finished slot cannot take a second item.
-      key = `a${this.#auto++}`;
-      slot = undefined;
-    }
-    if (!slot) {
-      slot = { item: item ?? { type: typeName(type) }, itemId: id, done: false, blocks: new Map(), early: "", partPending: false };
-      this.#slots.set(key, slot);
-    }
-    slot.itemId ??= id;
-    this.#lastKey = key;
-    return slot;
-  }
-
-  #keyOfId(id: string): string | undefined {
-    for (const [key, slot] of this.#slots) if (slot.itemId === id) return key;
-    return undefined;
-  }
-
-  #keyOfCall(callId: unknown): string | undefined {
-    for (const [key, slot] of this.#slots) if (slot.item.call_id === callId) return key;
-    return undefined;
-  }
-
   #added(data: EventData, out: Block[]): void {
     const item = data.item as Item | undefined;
     if (!item) return;
-    this.#begin(out);
-    const slot = this.#slot(data, undefined, item);
+    this.#start(undefined, out);
+    const slot = this.#slots.added(data, item);
     slot.item = { ...slot.item, ...item };
     const type = typeOf(item);
-    // A message opens with its first part, a call with its name, an image with its first bytes.
-    if (type === "function" || type === "custom") this.#openCall(slot, type, out);
-    else if (type === "reasoning" || type === "search" || type === "other") this.#open(slot, "", type, out);
+    // A message opens with its first part, a call with its name, an image with its first picture.
+    if (type === "function" || type === "custom") this.#openCall(slot, out);
+    else if (type !== "text" && type !== "image") this.#open(slot, ONLY, type, out);
   }
 
-  #openCall(slot: Slot, type: BlockType, out: Block[]): Open | undefined {
-    const open = slot.blocks.get("");
-    if (open) return open;
-    if (!text(slot.item.name)) return undefined;
-    const opened = this.#open(slot, "", type, out);
+  #open(slot: Slot, key: number, type: BlockType, out: Block[]): Opened {
+    const known = slot.blocks.get(key);
+    if (known) return known;
+    const opened: Opened = { index: this.#next++, sent: "" };
+    slot.blocks.set(key, opened);
+    const { item, id } = slot;
+    out.push({
+      kind: "open",
+      index: opened.index,
+      type,
+      id: id ?? text(item.id),
+      callId: text(item.call_id) ?? id ?? text(item.id),
+      name: text(item.name),
+      item,
+    });
+    return opened;
+  }
+
+  #openCall(slot: Slot, out: Block[]): Opened | undefined {
+    const known = slot.blocks.get(ONLY);
+    if (known || !text(slot.item.name)) return known;
+    const opened = this.#open(slot, ONLY, typeOf(slot.item), out);
     this.#send(opened, slot.early, out);
     slot.early = "";
     return opened;
   }
 
-  #open(slot: Slot, part: string, type: BlockType, out: Block[]): Open {
-    const known = slot.blocks.get(part);
-    if (known) return known;
-    const open: Open = { index: this.#next++, type, sent: "", parts: 0, key: part };
-    slot.blocks.set(part, open);
-    const { item } = slot;
-    out.push({
-      kind: "open",
-      index: open.index,
-      type,
-      id: slot.itemId ?? text(item.id),
-      callId: text(item.call_id) ?? slot.itemId ?? text(item.id),
-      name: text(item.name),
-      item,
-    });
-    return open;
-  }
-
-  #send(open: Open, delta: string, out: Block[]): void {
+  #send(opened: Opened, delta: string, out: Block[]): void {
     if (delta === "") return;
-    open.sent += delta;
-    out.push({ kind: "delta", index: open.index, text: delta });
+    opened.sent += delta;
+    out.push({ kind: "delta", index: opened.index, text: delta });
   }
 
-  #delta(data: EventData, type: BlockType, out: Block[]): void {
-    if (typeof data.delta !== "string") return;
-    this.#begin(out);
-    const slot = this.#slot(data, type);
+  /** A piece of a text or refusal part, or with `whole` all of it. */
+  #text(data: EventData, type: "text" | "refusal", said: unknown, whole: boolean, out: Block[]): void {
+    if (typeof said !== "string" || said === "") return;
+    this.#start(undefined, out);
+    const slot = this.#slots.inside(data, "message");
     if (slot.done) return;
-    if (type === "function" || type === "custom") {
-      const open = this.#openCall(slot, type, out);
-      if (open) this.#send(open, data.delta, out);
-      else slot.early += data.delta;
-      return;
-    }
-    if (type === "reasoning") {
-      const open = this.#open(slot, "", type, out);
-      if (slot.partPending && open.sent !== "") {
-        out.push({ kind: "part", index: open.index });
-        open.sent += "\n\n";
-      }
-      slot.partPending = false;
-      this.#send(open, data.delta, out);
-      return;
-    }
-    this.#send(this.#open(slot, partKey(data, type), type, out), data.delta, out);
+    if (typeof data.content_index !== "number") slot.unindexed = true;
+    const opened = this.#open(slot, partKey(data.content_index, type), type, out);
+    this.#send(opened, whole ? missing(opened.sent, said) : said, out);
   }
 
-  /** A `…done` event carries the whole text: send what the deltas left out. */
-  #complete(data: EventData, type: BlockType, whole: unknown, out: Block[]): void {
-    if (typeof whole !== "string" || whole === "") return;
-    this.#begin(out);
-    const slot = this.#slot(data, type);
+  #call(data: EventData, itemType: string, said: unknown, whole: boolean, out: Block[]): void {
+    if (typeof said !== "string") return;
+    this.#start(undefined, out);
+    const slot = this.#slots.inside(data, itemType);
     if (slot.done) return;
-    if (type === "function" || type === "custom") {
-      if (!text(slot.item.name) && text(data.name)) slot.item = { ...slot.item, name: data.name };
-      const open = this.#openCall(slot, type, out);
-      if (open) this.#send(open, missing(open.sent, whole), out);
-      else slot.early += missing(slot.early, whole);
-      return;
-    }
-    const open = this.#open(slot, partKey(data, type), type, out);
-    this.#send(open, missing(open.sent, whole), out);
+    if (!text(slot.item.name) && text(data.name)) slot.item = { ...slot.item, name: data.name };
+    const opened = this.#openCall(slot, out);
+    if (opened) this.#send(opened, whole ? missing(opened.sent, said) : said, out);
+    else slot.early += whole ? missing(slot.early, said) : said;
   }
 
-  #summaryBoundary(event: Event, out: Block[]): void {
-    this.#begin(out);
-    const slot = this.#slot(event.data, "reasoning");
+  #thought(data: EventData, said: unknown, out: Block[]): void {
+    if (typeof said !== "string" || said === "") return;
+    this.#start(undefined, out);
+    const slot = this.#slots.inside(data, "reasoning");
+    if (!slot.done) this.#think(slot, thoughtKey(data), said, out);
+  }
+
+  #think(slot: Slot, told: string | undefined, said: string, out: Block[]): void {
+    const opened = this.#open(slot, ONLY, "reasoning", out);
+    const grows = slot.thinking && (told === undefined || told === slot.thought);
+    if (!grows) {
+      if (slot.thoughts.length > 0) out.push({ kind: "part", index: opened.index });
+      slot.thoughts.push("");
+      slot.thinking = true;
+      slot.thought = told;
+    }
+    slot.thoughts[slot.thoughts.length - 1] += said;
+    this.#send(opened, said, out);
+  }
+
+  /** The end of a part, or the begin of the next: what is missing of `whole` is sent. */
+  #thoughtDone(data: EventData, whole: unknown, out: Block[]): void {
+    this.#start(undefined, out);
+    const slot = this.#slots.inside(data, "reasoning");
     if (slot.done) return;
-    const open = this.#open(slot, "", "reasoning", out);
-    const whole = event.data.text;
-    // A part that came without deltas is sent from its `done` event.
-    if (typeof whole === "string" && whole !== "" && !slot.partPending && !open.sent.endsWith(whole)) {
-      const at = open.sent.lastIndexOf("\n\n");
-      const part = open.parts === 0 ? open.sent : open.sent.slice(at === -1 ? 0 : at + 2);
-      this.#send(open, missing(part, whole), out);
+    this.#open(slot, ONLY, "reasoning", out);
+    const said = text(whole);
+    const key = thoughtKey(data);
+    const last = slot.thoughts.at(-1);
+    if (
+      said !== undefined &&
+      slot.thinking &&
+      (key === undefined || slot.thought === undefined || key === slot.thought)
+    ) {
+      const rest = missing(last ?? "", said);
+      if (rest !== "") this.#think(slot, slot.thought, rest, out);
+    } else if (said !== undefined && last !== said && (key === undefined || key !== slot.thought)) {
+      // A part without deltas. The same part is ended twice, by its text and as a part; only the first counts.
+      this.#think(slot, key, said, out);
     }
-    if (!slot.partPending && open.sent !== "") {
-      slot.partPending = true;
-      open.parts++;
-    }
-  }
-
-  #partDone(data: EventData, out: Block[]): void {
-    const part = data.part as { type?: string; text?: string; refusal?: string } | undefined;
-    const type = part?.type === "refusal" ? "refusal" : part?.type === "output_text" ? "text" : undefined;
-    if (!type) return;
-    this.#complete(data, type, type === "text" ? part?.text : part?.refusal, out);
+    slot.thinking = false;
+    if (said !== undefined) slot.thought = key ?? slot.thought;
   }
 
   #annotation(data: EventData, out: Block[]): void {
-    const annotation = data.annotation;
+    const annotation = data.annotation as Record<string, unknown> | null | undefined;
     if (typeof annotation !== "object" || annotation === null) return;
-    this.#begin(out);
-    const slot = this.#slot(data, "text");
+    this.#start(undefined, out);
+    const slot = this.#slots.inside(data, "message");
     if (slot.done) return;
-    const open = this.#open(slot, partKey(data, "text"), "text", out);
-    out.push({ kind: "annotation", index: open.index, annotation: annotation as Record<string, unknown> });
-    (slot.item.seen ??= new Set<string>()) as Set<string>;
-    (slot.item.seen as Set<string>).add(JSON.stringify(annotation));
+    this.#cite(slot, this.#open(slot, partKey(data.content_index, "text"), "text", out), annotation, out);
+  }
+
+  #cite(slot: Slot, opened: Opened, annotation: Record<string, unknown>, out: Block[]): void {
+    const json = JSON.stringify(annotation);
+    slot.cited ??= new Set();
+    if (slot.cited.has(json)) return;
+    slot.cited.add(json);
+    out.push({ kind: "annotation", index: opened.index, annotation });
   }
 
   #image(data: EventData, out: Block[]): void {
     if (typeof data.partial_image_b64 !== "string") return;
-    this.#begin(out);
-    const slot = this.#slot(data, "image");
-    slot.item = { ...slot.item, type: "image_generation_call", output_format: data.output_format ?? slot.item.output_format };
-    this.#frame(slot, data.partial_image_b64, out);
+    this.#start(undefined, out);
+    const slot = this.#slots.inside(data, "image_generation_call");
+    slot.item = { ...slot.item, ...(text(data.output_format) && { output_format: data.output_format }) };
+    this.#picture(slot, data.partial_image_b64, out);
   }
 
   /** Each different picture of an image item is a delta of its own; the same one twice is sent once. */
-  #frame(slot: Slot, base64: string, out: Block[]): void {
-    const open = this.#open(slot, "", "image", out);
-    if (open.sent === base64) return;
-    open.sent = base64;
-    out.push({ kind: "delta", index: open.index, text: base64 });
+  #picture(slot: Slot, base64: string, out: Block[]): void {
+    const opened = this.#open(slot, ONLY, "image", out);
+    if (base64 === "" || opened.sent === base64) return;
+    opened.sent = base64;
+    out.push({ kind: "delta", index: opened.index, text: base64, item: slot.item });
   }
 
   #done(data: EventData, out: Block[]): void {
     const item = data.item as Item | undefined;
     if (!item) return;
-    this.#begin(out);
-    const slot = this.#slot(data, undefined, item);
-    if (slot.done) {
-      if (typeOf(item) === "image" && typeof item.result === "string") {
-        slot.item = { ...slot.item, ...item };
-        this.#frame(slot, item.result, out);
-      }
-      return;
-    }
+    this.#start(undefined, out);
+    this.#end(this.#slots.finished(data, item), item, out);
+  }
+
+  #end(slot: Slot, item: Item, out: Block[]): void {
+    // Of a finished item only another picture is news.
+    if (slot.done && typeOf(item) !== "image") return;
     const early = slot.item;
     slot.item = { ...early, ...item };
     // Some upstreams send the ciphertext only with `added` (vector anth-res-006).
@@ -346,67 +311,76 @@ export class BlockFold {
   #fill(slot: Slot, item: Item, out: Block[]): void {
     const type = typeOf(item);
     if (type === "function" || type === "custom") {
-      const open = this.#openCall(slot, type, out);
-      if (open) this.#send(open, missing(open.sent, argumentsOf(item)), out);
+      const opened = this.#openCall(slot, out);
+      if (opened) this.#send(opened, missing(opened.sent, argumentsOf(item)), out);
     } else if (type === "text") {
       this.#fillMessage(slot, item, out);
     } else if (type === "reasoning") {
-      const open = this.#open(slot, "", "reasoning", out);
-      if (open.sent === "") this.#fillReasoning(open, item, out);
+      this.#fillReasoning(slot, item, out);
     } else if (type === "image") {
-      if (typeof item.result === "string") this.#frame(slot, item.result, out);
-      else this.#open(slot, "", "image", out);
+      this.#picture(slot, text(item.result) ?? "", out);
     } else {
-      this.#open(slot, "", type, out);
+      this.#open(slot, ONLY, type, out);
     }
   }
 
   #fillMessage(slot: Slot, item: Item, out: Block[]): void {
-    const seen = slot.item.seen as Set<string> | undefined;
-    delete slot.item.seen;
     const parts = Array.isArray(item.content) ? (item.content as Record<string, unknown>[]) : [];
-    // Deltas without a content_index all landed in part 0, whatever their parts were.
+    // What the deltas without a content_index said, all of it in part 0.
+    const mixed = { text: "", refusal: "" };
     for (const [at, part] of parts.entries()) {
-      const type = part.type === "refusal" ? "refusal" : part.type === "output_text" || part.type === "text" ? "text" : undefined;
-      const whole = type === "refusal" ? part.refusal : part.text;
-      if (!type || typeof whole !== "string") continue;
-      const key = `${type}${at}`;
-      if (whole === "" && !slot.blocks.has(key)) continue;
-      const open = this.#open(slot, key, type, out);
-      this.#send(open, missing(open.sent, whole), out);
-      for (const annotation of Array.isArray(part.annotations) ? part.annotations : []) {
-        if (!seen?.has(JSON.stringify(annotation))) out.push({ kind: "annotation", index: open.index, annotation });
-      }
+      const type = partType(part.type);
+      const said = type === "refusal" ? part.refusal : part.text;
+      if (!type || typeof said !== "string") continue;
+      const key = partKey(slot.unindexed ? 0 : at, type);
+      if (said === "" && !slot.blocks.has(key)) continue;
+      const opened = this.#open(slot, key, type, out);
+      mixed[type] += said;
+      this.#send(opened, missing(opened.sent, slot.unindexed ? mixed[type] : said), out);
+      for (const annotation of Array.isArray(part.annotations) ? part.annotations : [])
+        this.#cite(slot, opened, annotation, out);
     }
   }
 
-  #fillReasoning(open: Open, item: Item, out: Block[]): void {
-    for (const part of reasoningTexts(item)) {
-      if (open.sent !== "") {
-        out.push({ kind: "part", index: open.index });
-        open.sent += "\n\n";
-      }
-      this.#send(open, part, out);
+  #fillReasoning(slot: Slot, item: Item, out: Block[]): void {
+    this.#open(slot, ONLY, "reasoning", out);
+    const texts = reasoningTexts(item);
+    const known = slot.thoughts.length;
+    if (slot.thoughts.some((one, at) => !texts[at]?.startsWith(one))) return;
+    for (const [at, whole] of texts.entries()) {
+      const rest = missing(slot.thoughts[at] ?? "", whole);
+      // Only the last part can still grow; an earlier one that was cut short stays so.
+      if (rest === "" || at < known - 1) continue;
+      slot.thinking = at < known;
+      slot.thought = undefined;
+      this.#think(slot, undefined, rest, out);
     }
   }
 
   #closeSlot(slot: Slot, item: Item | undefined, out: Block[]): void {
     if (slot.done) return;
     slot.done = true;
-    for (const open of slot.blocks.values()) out.push({ kind: "close", index: open.index, item });
+    for (const opened of slot.blocks.values()) out.push({ kind: "close", index: opened.index, item });
   }
 
-  #finish(event: Event, out: Block[]): void {
-    const response = (event.data.response ?? {}) as Record<string, unknown>;
-    this.#begin(out);
-    // Items that only the terminal event has are real; items already seen are never taken from it again.
-    if (Array.isArray(response.output) && this.#slots.size === 0) {
-      for (const [index, item] of (response.output as Item[]).entries()) this.#done({ type: "", output_index: index, item }, out);
+  #finish(type: string, data: EventData, out: Block[]): void {
+    const response = (data.response ?? {}) as Record<string, unknown>;
+    this.#start(response, out);
+    // Items that only the terminal event has are real; items already seen are only completed from it.
+    const output = Array.isArray(response.output) ? (response.output as Item[]) : [];
+    for (const [index, item] of output.entries()) {
+      const slot = this.#slots.repeated(item, index, output);
+      if (!slot) this.#done({ type: "", item }, out);
+      else if (!slot.done) this.#end(slot, item, out);
     }
-    for (const slot of this.#slots.values()) this.#closeSlot(slot, undefined, out);
-    out.push({ kind: "finish", stop: stopOf(event.type, response), usage: usageOf(response.usage), response });
+    for (const slot of this.#slots.all) this.#closeSlot(slot, undefined, out);
+    this.#finished = true;
+    out.push({ kind: "finish", stop: stopOf(type, response), usage: usageOf(response.usage), response });
   }
 }
+
+/** The key of the one block of an item that is no message. */
+const ONLY = -1;
 
 /** The blocks of a complete Response object, for dialects' unary replies. */
 export function blocksOf(response: Record<string, unknown>): Block[] {
@@ -445,32 +419,19 @@ function typeOf(item: Item): BlockType {
   }
 }
 
-function typeName(type: BlockType | undefined): string {
-  const names: Partial<Record<BlockType, string>> = {
-    text: "message",
-    refusal: "message",
-    reasoning: "reasoning",
-    function: "function_call",
-    custom: "custom_tool_call",
-    image: "image_generation_call",
-    search: "web_search_call",
-  };
-  return (type && names[type]) ?? "message";
+function partType(type: unknown): "text" | "refusal" | undefined {
+  if (type === "refusal") return "refusal";
+  return type === "output_text" || type === "text" ? "text" : undefined;
 }
 
-function sameKind(item: Item, type: BlockType): boolean {
-  return item.type === typeName(type);
+/** A part may turn from text to refusal under one index: two blocks. */
+function partKey(contentIndex: unknown, type: "text" | "refusal"): number {
+  return (typeof contentIndex === "number" ? contentIndex : 0) * 2 + (type === "refusal" ? 1 : 0);
 }
 
-/** Whether a finished slot's item and a new one are the same: an image may be finished twice with different pictures. */
-function sameItem(known: Item, item: Item): boolean {
-  if (known.type !== item.type) return false;
-  if (known.id !== undefined && item.id !== undefined) return known.id === item.id;
-  return known.call_id === item.call_id;
-}
-
-function partKey(data: EventData, type: BlockType): string {
-  return `${type}${typeof data.content_index === "number" ? data.content_index : 0}`;
+function thoughtKey(data: EventData): string | undefined {
+  if (typeof data.summary_index === "number") return `s${data.summary_index}`;
+  return typeof data.content_index === "number" ? `c${data.content_index}` : undefined;
 }
 
 function argumentsOf(item: Item): string {
@@ -482,7 +443,9 @@ function argumentsOf(item: Item): string {
 export function reasoningTexts(item: Item): string[] {
   for (const field of [item.summary, item.content]) {
     if (!Array.isArray(field)) continue;
-    const texts = field.map((part: { text?: unknown }) => part?.text).filter((t): t is string => typeof t === "string" && t !== "");
+    const texts = field
+      .map((part: { text?: unknown }) => part?.text)
+      .filter((t): t is string => typeof t === "string" && t !== "");
     if (texts.length > 0) return texts;
   }
   return [];
@@ -491,8 +454,4 @@ export function reasoningTexts(item: Item): string[] {
 /** What of `whole` was not sent yet. Nothing when the deltas said something else: never contradict what the client already has. */
 function missing(sent: string, whole: string): string {
   return whole.startsWith(sent) ? whole.slice(sent.length) : "";
-}
-
-function text(value: unknown): string | undefined {
-  return typeof value === "string" && value !== "" ? value : undefined;
 }
