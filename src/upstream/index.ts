@@ -1,6 +1,6 @@
 // Upstreams: what the server needs to know of them, and how it gets one.
 
-import { Failure } from "../core/failure.ts";
+import { ChatUpstream } from "./chat.ts";
 import { ResponsesUpstream, type Services, type Upstream, type UpstreamSettings } from "./responses.ts";
 
 export type { AccountConfig } from "../account/accounts.ts";
@@ -16,9 +16,6 @@ export { retryDelay } from "./retry.ts";
 
 /** The upstream of these settings. */
 export function createUpstream(settings: UpstreamSettings, services: Services): Upstream {
-  if (settings.wire === "chat") {
-    const message = `upstreams.${settings.name}.wire: chat is not supported yet; legal are responses, compact`;
-    throw new Failure("unsupported", { code: "unsupported_wire", message });
-  }
+  if (settings.wire === "chat") return new ChatUpstream(settings, services);
   return new ResponsesUpstream(settings, services);
 }

@@ -63,7 +63,7 @@ export function prepare(exchange: Exchange, target: Target): Prepared {
 }
 
 /** Nothing of an earlier answer is kept yet; to leave it out silently would answer another question. */
-function refuseStored(turn: Turn): void {
+export function refuseStored(turn: Turn): void {
   for (const field of ["previous_response_id", "conversation"]) {
     if (turn[field] === undefined || turn[field] === null) continue;
     throw invalid(
@@ -181,7 +181,7 @@ function forceCacheKey(body: Record<string, unknown>, exchange: Exchange, kind: 
   body.prompt_cache_key = cacheKey(exchange.session.id);
 }
 
-function clientWord(path: string, names: unknown): string {
+export function clientWord(path: string, names: unknown): string {
   if (!isObject(names)) return path;
   const [first = path] = path.split(/[.[]/, 1);
   const word = names[path] ?? names[first];

@@ -26,6 +26,13 @@ export interface UpstreamSettings {
   instructions: string;
   accounts: readonly AccountConfig[];
   models?: readonly string[];
+  /** Habits of a provider on the chat wire that its answers do not tell. */
+  chat?: {
+    /** Where it takes reasoning text back; without it history's reasoning is left out. */
+    reasoningField?: "reasoning_content" | "reasoning";
+    /** It writes its reasoning into the text, between <think> tags. */
+    think?: boolean;
+  };
 }
 
 export interface Services {
@@ -210,7 +217,7 @@ export class ResponsesUpstream implements Upstream {
   }
 }
 
-function accountsOf({ name, kind, accounts }: UpstreamSettings, { clock }: Services): Accounts {
+export function accountsOf({ name, kind, accounts }: UpstreamSettings, { clock }: Services): Accounts {
   const missing =
     kind === "compatible"
       ? undefined
@@ -218,6 +225,6 @@ function accountsOf({ name, kind, accounts }: UpstreamSettings, { clock }: Servi
   return new Accounts(accounts, clock, missing);
 }
 
-function secretsOf({ token }: Credentials): string[] {
+export function secretsOf({ token }: Credentials): string[] {
   return token === undefined ? [] : [token];
 }

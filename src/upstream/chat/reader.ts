@@ -54,6 +54,11 @@ export class ChatReader {
     this.#think = options.think ? new ThinkSplitter() : undefined;
   }
 
+  /** The answer is told to its end, or failed: whatever follows is not for us. */
+  get ended(): boolean {
+    return this.#ended;
+  }
+
   /** The events that this chunk brings. Throws the provider's in-stream error as a `Failure`. */
   push(chunk: Event | Json): Event[] {
     if (this.#ended) return [];

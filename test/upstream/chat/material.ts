@@ -101,13 +101,15 @@ export function saidByChat(chunks: Json[]): Said {
     if (chunk.usage) said.usage = usageOf(chunk.usage);
     const choice = (chunk.choices as Json[]).find((one) => one.index === 0);
     if (!choice) continue;
-    const one = (choice.delta ?? choice.message) as Json;
+    const one = (choice.delta ?? choice.message ?? {}) as Json;
     said.text += one.content ?? one.audio?.transcript ?? "";
     said.reasoning += one.reasoning_content ?? "";
     said.refusal += one.refusal ?? "";
     const legacy = one.function_call ? [{ index: 0, function: one.function_call }] : [];
     for (const [at, call] of ((one.tool_calls ?? legacy) as Json[]).entries()) {
-      const known = (calls[call.index ?? at] ??= { id: call.id, name: "", arguments: "" });
+      const place = call.index ?? at;
+      calls[place] ??= { id: call.id, name: "", arguments: "" };
+      const known = calls[place];
       known.name += call.function.name ?? "";
       known.arguments += call.function.arguments ?? "";
     }

@@ -1,9 +1,8 @@
 // No real provider's answer loses text, reasoning, a call, its finish or its usage on the way through the chat wire.
 import { describe, expect, test } from "bun:test";
-import { chatReply } from "../../../src/upstream/chat.ts";
 import { Failure } from "../../../src/core/failure.ts";
 import { countingMint } from "../../../src/core/mint.ts";
-import { chatBody } from "../../../src/upstream/chat.ts";
+import { chatBody, chatReply } from "../../../src/upstream/chat.ts";
 import { hearAsCodex } from "./codex-client.ts";
 import { checkLifeCycle } from "./life-cycle.ts";
 import {
