@@ -210,3 +210,20 @@ test("a client that leaves with the terminal event in hand has finished, not can
   await reader?.cancel();
   expect(sandbox.stats).toMatchObject({ finished: 1, cancelled: 0, open: 0 });
 });
+
+test("a whole answer that is dropped breaks instead of becoming an error page", async () => {
+  const ask = () =>
+    fetch(`${served.url}/v1/responses`, {
+      method: "POST",
+      body: JSON.stringify({ model: "gpt-5.5", input: "DROP 1 ;; SAY a b" }),
+    });
+  const outcome = await ask().then(
+    (response) =>
+      response.text().then(
+        () => "answered",
+        () => "broken",
+      ),
+    () => "broken",
+  );
+  expect(outcome).toBe("broken");
+});

@@ -8,7 +8,7 @@ import type { Ledger } from "./ledger.ts";
 import { detail, type Refusal, refuseAsChatgpt, refuseAsOpenai, refused } from "./refuse.ts";
 import { openingResponse } from "./response.ts";
 import { emptyRound, type Fail, type Round, readScript, roundFor } from "./script.ts";
-import { eventStream, forever, frame, paced, type Sending } from "./stream.ts";
+import { breakage, Dropped, eventStream, forever, frame, paced, type Sending } from "./stream.ts";
 import type { PromptCache } from "./usage.ts";
 
 export type Strictness = "chatgpt" | "openai";
@@ -18,6 +18,7 @@ export interface Backend {
   cache: PromptCache;
   stored: Stored;
   pace: number;
+  served: boolean;
   modelsEtag: string;
 }
 
@@ -91,6 +92,7 @@ export async function answerAsk(
     fail: fail && ((sequence) => failureEvent(fail.failure, fail.code, opening, sequence)),
     signal,
     ends: backend.ledger,
+    served: backend.served,
     frame: voice.frame,
   };
   if (ask.body.stream !== true) return collected(backend, sending, voice, headers);
@@ -144,11 +146,19 @@ async function collected(backend: Backend, sending: Sending, voice: Voice, heade
   } catch (error) {
     if (sending.signal.aborted) backend.ledger.cancelled();
     else backend.ledger.dropped();
-    throw error;
+    if (!(error instanceof Dropped)) throw error;
+    return new Response(broken(breakage(error, backend.served)), {
+      headers: { ...headers, "content-type": "application/json" },
+    });
   }
   backend.ledger.finished();
   if (!response) return new Response('{"id":"resp_', { headers: { ...headers, "content-type": "application/json" } });
   return Response.json(voice.whole(response), { headers });
+}
+
+// A body that breaks before its first byte: on a port the connection is reset, in process reading it fails.
+function broken(error: unknown): ReadableStream<Uint8Array> {
+  return new ReadableStream({ pull: (controller) => controller.error(error) });
 }
 
 function* kept(steps: Iterator<Step>, backend: Backend, ask: Ask): Generator<Step> {
@@ -207,7 +217,7 @@ export function answerHeaders(backend: Backend, headers: Headers, body: Json | u
   };
 }
 
-export function responseStore(limit = 512): Stored {
+export function responseStore(limit = 256): Stored {
   const known = new Map<string, Json[]>();
   const keep = (id: string, items: Json[]) => {
     known.set(id, items);

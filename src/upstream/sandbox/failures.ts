@@ -136,6 +136,7 @@ const ALIASES: Record<string, string> = {
   cloudflare: "challenge",
 };
 
+// For the test that holds the documentation to the failures.
 export const FAILURES = [...Object.keys(ROWS), "detail", "error", ...Object.keys(ALIASES)];
 
 // `detail` is the ChatGPT backend's own form of a 400; an unknown code is what nobody has met yet.

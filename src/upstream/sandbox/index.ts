@@ -17,6 +17,8 @@ export interface SandboxOptions {
   // Which backend to be as strict as; left out, the path tells: `/backend-api/codex/*` is ChatGPT's.
   strict?: Strictness;
   wire?: "responses" | "chat";
+  // Behind a port, and not called in process.
+  served?: boolean;
 }
 
 export interface Sandbox {
@@ -33,6 +35,7 @@ export function createSandbox(options: SandboxOptions = {}): Sandbox {
     cache: promptCache(),
     stored: responseStore(),
     pace: options.pace ?? 0,
+    served: options.served ?? false,
     modelsEtag: "",
   };
   return { fetch: (request) => route(request, backend, options), stats: counts.stats };

@@ -2,6 +2,8 @@
 import { isObject, type Json, string } from "./json.ts";
 
 const DEPTH = 24;
+// A schema may ask for more than anyone wants to read; beyond this it gets less than it asked for.
+const MOST = 10_000;
 
 export function instanceOf(schema: unknown): unknown {
   return build(schema, isObject(schema) ? schema : {}, 0);
@@ -63,7 +65,7 @@ function buildArray(schema: Json, root: Json, depth: number): unknown[] {
   const first = Array.isArray(schema.prefixItems) ? schema.prefixItems.map((item) => build(item, root, depth + 1)) : [];
   const least = number(schema.minItems) ?? (depth < DEPTH / 3 ? 1 : 0);
   const most = number(schema.maxItems) ?? Number.POSITIVE_INFINITY;
-  while (first.length < Math.min(least, most) && schema.items !== false) {
+  while (first.length < Math.min(least, most, MOST) && schema.items !== false) {
     const item = build(schema.items ?? {}, root, depth + 1);
     first.push(schema.uniqueItems === true ? distinct(item, first.length) : item);
   }
@@ -94,7 +96,7 @@ function buildString(schema: Json): string {
   if (format !== undefined) return format;
   const text = string(schema.pattern) ? fromPattern(string(schema.pattern)) : "sandbox";
   const least = number(schema.minLength) ?? 0;
-  return text.padEnd(least, "x").slice(0, number(schema.maxLength) ?? Number.POSITIVE_INFINITY);
+  return text.padEnd(Math.min(least, MOST * 100), "x").slice(0, number(schema.maxLength) ?? Number.POSITIVE_INFINITY);
 }
 
 // Enough for the patterns people write for ids and codes: classes, counts, literals; no alternation.
@@ -103,7 +105,7 @@ function fromPattern(pattern: string): string {
   const piece = /(\[[^\]]+\]|\\.|\(\?:|[().]|[^\\[\]{}()?*+])(\{(\d+)(?:,\d*)?\}|[?*+])?/g;
   return [...source.matchAll(piece)]
     .map(([, atom = "", counted, times]) =>
-      sample(atom).repeat(times ? Number(times) : counted === "?" || counted === "*" ? 0 : 1),
+      sample(atom).repeat(times ? Math.min(Number(times), MOST) : counted === "?" || counted === "*" ? 0 : 1),
     )
     .join("");
 }

@@ -32,6 +32,7 @@ export interface Ledger extends Ends {
 }
 
 const KEPT = 50;
+const REMEMBERED = 10_000;
 
 export function ledger(): Ledger {
   const zero = (): Stats => ({ requests: 0, open: 0, maxOpen: 0, finished: 0, cancelled: 0, dropped: 0, failed: 0 });
@@ -67,6 +68,7 @@ export function ledger(): Ledger {
     played(key) {
       const before = plays.get(key) ?? 0;
       plays.set(key, before + 1);
+      if (plays.size > REMEMBERED) plays.delete(plays.keys().next().value ?? "");
       return before;
     },
     clear() {

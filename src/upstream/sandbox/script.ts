@@ -131,9 +131,9 @@ const READERS: Record<string, Reader> = {
   CITE: act((rest) => ({ kind: "cite", url: word(rest) || "https://example.com/", title: after(rest) || "Example" })),
   IMAGE: act(() => ({ kind: "image" })),
   SEARCH: act((rest) => ({ kind: "search", query: rest || "sandbox" })),
-  LONG: act((rest) => ({ kind: "say", text: filler(count(rest, 100)) })),
-  BIGARGS: act((rest) => bigArguments(count(rest, 100), after(rest))),
-  GIANT: act((rest) => ({ kind: "giant", bytes: count(rest, 1024) * 1024 })),
+  LONG: act((rest) => ({ kind: "say", text: filler(count(rest, 100, MOST.words)) })),
+  BIGARGS: act((rest) => bigArguments(count(rest, 100, MOST.argumentKilobytes), after(rest))),
+  GIANT: act((rest) => ({ kind: "giant", bytes: count(rest, 1024, MOST.eventKilobytes) * 1024 })),
   UNKNOWN: act(() => ({ kind: "unknown" })),
   RAW: act((rest) => ({ kind: "raw", data: rest })),
   RECALL: act((rest) => ({ kind: "recall", word: rest.trim() })),
@@ -143,13 +143,19 @@ const READERS: Record<string, Reader> = {
   SLOW: set((rest) => ({ pace: count(rest, 50) })),
   SILENT: set((rest) => ({ silent: count(rest, 1000) })),
   INCOMPLETE: set((rest) => ({ incomplete: rest.trim() || "max_output_tokens" })),
-  USAGE: set((rest) => ({ usage: rest.split(/\s+/).map(Number) })),
+  USAGE: set((rest) => ({
+    usage: rest
+      .trim()
+      .split(/\s+/)
+      .map((each) => count(each, 0)),
+  })),
   DROP: set((rest) => ({ stop: { how: "drop", after: count(rest, 0) } })),
   CUT: set((rest) => ({ stop: { how: "cut", after: count(rest, 0) } })),
   HANG: set((rest) => ({ stop: { how: "hang", after: rest.trim() === "before" ? "before" : count(rest, 0) } })),
   FAIL: set((rest) => ({ fail: readFail(rest) })),
 };
 
+// For the test that holds the documentation to the directives.
 export const DIRECTIVES = [...Object.keys(READERS), "THEN"];
 
 function readLine(line: string, round: Round): void {
@@ -213,9 +219,12 @@ function after(rest: string): string {
   return rest.trim().replace(/^\S+\s*/, "");
 }
 
-function count(rest: string, otherwise: number): number {
+// Timers know no larger number, and a text of more than that many words is no test of anything.
+const MOST = { any: 2 ** 31 - 1, words: 1_000_000, argumentKilobytes: 64 * 1024, eventKilobytes: 256 * 1024 };
+
+function count(rest: string, otherwise: number, most = MOST.any): number {
   const number = Number.parseFloat(word(rest));
-  return Number.isFinite(number) && number >= 0 ? number : otherwise;
+  return Number.isFinite(number) && number >= 0 ? Math.min(number, most) : otherwise;
 }
 
 function unescaped(text: string): string {

@@ -13,7 +13,7 @@ export interface ServedSandbox {
 }
 
 export function serveSandbox(options: ServeOptions = {}): ServedSandbox {
-  const sandbox = createSandbox(options);
+  const sandbox = createSandbox({ ...options, served: true });
   const server = Bun.serve({
     hostname: options.host ?? "127.0.0.1",
     port: options.port ?? 0,

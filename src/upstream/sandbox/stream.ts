@@ -17,6 +17,7 @@ export interface Sending {
   fail: ((sequence: number) => Json) | undefined;
   signal: AbortSignal;
   ends: Ends;
+  served: boolean;
   // How this wire writes an event; an event that the wire has no word for is written as nothing.
   frame(event: Json): string;
 }
@@ -57,7 +58,7 @@ export function eventStream(sending: Sending): ReadableStream<Uint8Array> {
           controller.close();
         } catch (error) {
           end(error instanceof Dropped ? "dropped" : "cancelled");
-          controller.error(error);
+          controller.error(breakage(error, sending.served));
         }
       },
       cancel() {
@@ -67,6 +68,11 @@ export function eventStream(sending: Sending): ReadableStream<Uint8Array> {
     },
     { highWaterMark: 0 },
   );
+}
+
+// On a port the runtime prints whatever error breaks a stream, so there it breaks without one.
+export function breakage(error: unknown, served: boolean): unknown {
+  return served && error instanceof Dropped ? undefined : error;
 }
 
 async function* chunksOf(sending: Sending, signal: AbortSignal, sent: { all: boolean }): AsyncGenerator<Uint8Array> {
