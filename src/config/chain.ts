@@ -1,39 +1,50 @@
 // Reads the chain of plugins: which ones, in which order, with which options.
 
-import { unknownKey } from "./check.ts";
+import { type Checking, check, unknownKey } from "./check.ts";
 import type { Config } from "./load.ts";
+import { unfill } from "./placeholder.ts";
 import { DEFAULT_CHAIN } from "./schema.ts";
 
-/** Limits of a licence that the contract has and this version does not. */
-const LATER_LIMITS = ["requestsPerMinute", "tokensPerDay"];
+/** A plugin as far as its options go: their TypeBox schema, if it takes any. */
+export interface PluginShape {
+  readonly name: string;
+  readonly options?: unknown;
+}
 
 /** The chain as it will run; the default one when the file names none. */
 export function readChain(
-  list: unknown[] | undefined,
-  problem: (path: string, message: string) => void,
+  list: readonly unknown[] | undefined,
+  known: readonly PluginShape[],
+  checking: Checking,
 ): Config["plugins"] {
   if (!list) return DEFAULT_CHAIN.map((name) => ({ name }));
   const chain: Config["plugins"] = [];
   for (const [index, entry] of list.entries()) {
     const path = `plugins[${index}]`;
-    const plugin = readPlugin(entry);
+    const plugin = readEntry(unfillName(entry));
     if (!plugin) {
-      problem(path, "found neither a name nor one name with its options; legal is `- auth` or `- auth: { keys: […] }`");
+      checking.problem(
+        path,
+        "found neither a name nor one name with its options; legal is `- auth` or `- auth: { keys: […] }`",
+      );
     } else if (/[./\\]/.test(plugin.name)) {
-      problem(path, "not supported yet");
+      checking.problem(path, "not supported yet");
     } else if (!(DEFAULT_CHAIN as readonly string[]).includes(plugin.name)) {
-      problem(path, unknownKey(plugin.name, DEFAULT_CHAIN, "plugin"));
+      checking.problem(path, unknownKey(plugin.name, DEFAULT_CHAIN, "plugin"));
     } else if (chain.some(({ name }) => name === plugin.name)) {
-      problem(path, `found ${plugin.name} a second time; legal is once`);
+      checking.problem(path, `found ${plugin.name} a second time; legal is once`);
     } else {
-      chain.push(plugin);
-      if (plugin.name === "auth") refuseLicenceLimits(plugin.options, `${path}.auth`, problem);
+      const shape = known.find(({ name }) => name === plugin.name);
+      chain.push(withOptions(plugin, shape, `${path}.${plugin.name}`, checking));
     }
   }
   return chain;
 }
 
-function readPlugin(entry: unknown): Config["plugins"][number] | undefined {
+const unfillName = (entry: unknown): unknown =>
+  typeof entry === "object" && entry?.constructor === Object ? entry : unfill(entry);
+
+function readEntry(entry: unknown): Config["plugins"][number] | undefined {
   if (typeof entry === "string") return { name: entry };
   if (typeof entry !== "object" || entry === null || Array.isArray(entry)) return undefined;
   const [only, ...more] = Object.entries(entry);
@@ -41,13 +52,15 @@ function readPlugin(entry: unknown): Config["plugins"][number] | undefined {
   return only[1] === null ? { name: only[0] } : { name: only[0], options: only[1] };
 }
 
-function refuseLicenceLimits(options: unknown, path: string, problem: (path: string, message: string) => void): void {
-  const keys = (options as { keys?: unknown } | undefined)?.keys;
-  if (!Array.isArray(keys)) return;
-  for (const [index, key] of keys.entries()) {
-    for (const name of LATER_LIMITS) {
-      if (typeof key === "object" && key !== null && name in key)
-        problem(`${path}.keys[${index}].${name}`, "not supported yet");
-    }
-  }
+function withOptions(
+  { name, options }: Config["plugins"][number],
+  shape: PluginShape | undefined,
+  path: string,
+  checking: Checking,
+): Config["plugins"][number] {
+  if (options === undefined) return { name };
+  if (!shape) return { name, options: unfill(options) };
+  if (shape.options !== undefined) return { name, options: check(shape.options, options, path, checking) };
+  checking.problem(path, "found options; this plugin takes none");
+  return { name };
 }

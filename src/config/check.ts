@@ -1,10 +1,11 @@
 // Holds a parsed configuration against its schema: collects every problem, applies defaults, turns units into numbers.
 
+import { distance } from "fastest-levenshtein";
 import { Filled, unfill } from "./placeholder.ts";
 import { parseDuration, parseSize } from "./quantity.ts";
 import type { Meaning } from "./schema.ts";
 
-/** The parts of JSON Schema that `schema.ts` uses. */
+/** The parts of JSON Schema that `schema.ts` and options of plugins use. */
 interface Node {
   type?: string;
   description?: string;
@@ -19,6 +20,8 @@ interface Node {
   patternProperties?: Record<string, Node>;
   items?: Node;
   anyOf?: Node[];
+  const?: unknown;
+  additionalProperties?: boolean | Node;
   examples?: string[];
   meaning?: Meaning;
   least?: number;
@@ -33,8 +36,8 @@ export interface Checking {
 
 /** `value` with defaults and units resolved. What is wrong goes to `problem`, and comes back as undefined. */
 export function check(schema: unknown, value: unknown, path: string, checking: Checking): unknown {
-  const node = schema as Node;
-  if (node.anyOf) return unfill(value);
+  const node = withoutUnion(schema as Node);
+  if (node.anyOf) return value;
   if (node.type === "object") return checkMapping(node, value, path, checking);
   if (node.type === "array") return checkList(node, value, path, checking);
   if (value === undefined)
@@ -42,11 +45,19 @@ export function check(schema: unknown, value: unknown, path: string, checking: C
   return checkLeaf(node, value, path, checking);
 }
 
+/** A union of constant texts, which is how TypeBox writes a choice, as an `enum`. */
+function withoutUnion(node: Node): Node {
+  const texts = node.anyOf?.map((each) => each.const);
+  if (!texts?.every((text) => typeof text === "string")) return node;
+  const { anyOf: _anyOf, ...rest } = node;
+  return { ...rest, type: "string", enum: texts };
+}
+
 function checkMapping(node: Node, value: unknown, path: string, checking: Checking): unknown {
   // A section with nothing (or only comments) under it is null to YAML and left out to a person.
   const given = value ?? {};
   if (typeof given !== "object" || Array.isArray(given) || given instanceof Filled) {
-    checking.problem(path, `found ${found(node, value)}; legal is a mapping of names to values`);
+    checking.problem(path, `found ${found(node, value, path)}; legal is a mapping of names to values`);
     return undefined;
   }
   const out: Record<string, unknown> = {};
@@ -63,7 +74,8 @@ function checkMapping(node: Node, value: unknown, path: string, checking: Checki
           `found the name ${JSON.stringify(key)}; legal are letters, digits, - and _, a letter first`,
         );
     } else if (!node.properties || !Object.hasOwn(node.properties, key)) {
-      checking.problem(at, unknownKey(key, Object.keys(node.properties ?? {})));
+      if (node.additionalProperties !== false) out[key] = unfill(inner);
+      else checking.problem(at, unknownKey(key, Object.keys(node.properties ?? {})));
     }
   }
   for (const [key, inner] of Object.entries(node.properties ?? {})) {
@@ -80,7 +92,7 @@ function checkMapping(node: Node, value: unknown, path: string, checking: Checki
 function checkList(node: Node, value: unknown, path: string, checking: Checking): unknown {
   if (value === undefined || value === null) return undefined;
   if (!Array.isArray(value)) {
-    checking.problem(path, `found ${found(node, value)}; legal is a list`);
+    checking.problem(path, `found ${found(node, value, path)}; legal is a list`);
     return undefined;
   }
   return value.map((each, index) => check(node.items, each, `${path}[${index}]`, checking));
@@ -88,16 +100,22 @@ function checkList(node: Node, value: unknown, path: string, checking: Checking)
 
 function checkLeaf(node: Node, value: unknown, path: string, checking: Checking): unknown {
   const result = readLeaf(node, value, checking);
-  if (result === undefined) checking.problem(path, `found ${found(node, value)}; legal is ${legal(node)}`);
+  if (result === undefined) checking.problem(path, `found ${found(node, value, path)}; legal is ${legal(node)}`);
   return result;
 }
 
 function readLeaf(node: Node, value: unknown, checking: Checking): unknown {
   const raw = value instanceof Filled ? value.text : value;
+  if (node.const !== undefined) return raw === node.const ? raw : undefined;
   if (node.type === "integer") {
     const number = value instanceof Filled && /^-?[0-9]+$/.test(value.text) ? Number(value.text) : raw;
     const isLegal = Number.isSafeInteger(number) && (number as number) >= (node.minimum ?? 0);
     return isLegal && (number as number) <= (node.maximum ?? Number.MAX_SAFE_INTEGER) ? number : undefined;
+  }
+  if (node.type === "number") {
+    const number = value instanceof Filled && value.text.trim() !== "" ? Number(value.text) : raw;
+    const isLegal = Number.isFinite(number) && (number as number) >= (node.minimum ?? -Infinity);
+    return isLegal && (number as number) <= (node.maximum ?? Infinity) ? number : undefined;
   }
   if (node.type === "boolean") {
     if (typeof raw === "boolean") return raw;
@@ -122,27 +140,35 @@ function readUrl(text: string): string | undefined {
 }
 
 /** What stands in the file, in words; never what a placeholder or a secret key brought in. */
-function found(node: Node, value: unknown): string {
+function found(node: Node, value: unknown, path: string): string {
+  if (value === null) return "nothing";
   if (value instanceof Filled) {
     const isTelling = node.type !== "string" || node.enum || node.meaning === "duration" || node.meaning === "size";
     return isTelling
       ? `${value.written} = ${JSON.stringify(value.text)}`
       : `${value.written} (${value.text.length} characters)`;
   }
-  if (node.meaning === "secret") return `a ${typeof value === "string" ? "text" : typeof value} (not shown)`;
-  if (value === null) return "nothing";
+  if (node.meaning === "secret" || isSecretName(path.replace(/^.*\./, "")))
+    return `a ${typeof value === "string" ? "text" : typeof value} (not shown)`;
   if (Array.isArray(value)) return "a list";
   if (typeof value === "object") return "a mapping";
   return typeof value === "string" ? `the text ${JSON.stringify(value)}` : `${value}`;
 }
 
+/** Names whose values are never shown. */
+export function isSecretName(name: string): boolean {
+  return /secret|token|password|passphrase|credential|key$|^keys$/i.test(name);
+}
+
 function legal(node: Node): string {
+  if (node.const !== undefined) return `only ${JSON.stringify(node.const)}`;
   if (node.enum) return node.enum.join(", ").replace(/, ([^,]*)$/, " or $1");
   if (node.type === "integer") {
     return node.maximum === undefined
       ? `a whole number from ${node.minimum ?? 0}`
       : `a whole number from ${node.minimum ?? 0} to ${node.maximum}`;
   }
+  if (node.type === "number") return `a number from ${node.minimum ?? "any"} to ${node.maximum ?? "any"}`;
   if (node.type === "boolean") return "true or false";
   if (node.meaning === "duration")
     return `a duration such as 500ms, 10s, 5m${node.least === 0 ? ", or 0" : " (more than 0)"}`;
@@ -152,6 +178,7 @@ function legal(node: Node): string {
   if (node.type === "object") return "a mapping of names to values";
   if (node.type === "array") return "a list";
   if (node.examples) return `text such as ${node.examples.join(", ")}`;
+  if ((node.minLength ?? 0) > 1) return `text of ${node.minLength} characters or more`;
   return node.pattern ? `text of the form ${node.pattern}` : "text that is not empty (numbers in quotes)";
 }
 
@@ -169,20 +196,6 @@ function nearest(word: string, known: readonly string[]): string | undefined {
     if (far < least) [best, least] = [each, far];
   }
   return best;
-}
-
-/** Letters to insert, delete or replace to get from one word to the other. */
-function distance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, at) => at);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const replace = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(replace, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row[b.length] ?? 0;
 }
 
 function join(path: string, key: string): string {

@@ -4,8 +4,8 @@ import { existsSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, isAbsolute, join, resolve } from "node:path";
 import type { ReasoningStyle } from "../core/hooks.ts";
-import { readChain } from "./chain.ts";
-import { check } from "./check.ts";
+import { type PluginShape, readChain } from "./chain.ts";
+import { type Checking, check } from "./check.ts";
 import { fill, unfill } from "./placeholder.ts";
 import { configSchema } from "./schema.ts";
 import { readUpstreams, type UpstreamConfig, upstreamOfEnvironment } from "./upstreams.ts";
@@ -85,10 +85,14 @@ const here = (): Surroundings => ({
   tty: process.stderr.isTTY === true,
 });
 
-/** The configuration to serve with. Throws `ConfigError` with all problems at once. */
-export function loadConfig(flags: Flags = {}, around: Surroundings = here()): Config {
+/** The configuration to serve with, options of the given plugins checked too. Throws `ConfigError` with all problems at once. */
+export function loadConfig(
+  flags: Flags = {},
+  plugins: readonly PluginShape[] = [],
+  around: Surroundings = here(),
+): Config {
   const draft = new Draft(flags, around);
-  const config = draft.read(draft.parse());
+  const config = draft.read(draft.parse(), plugins);
   if (config.upstreams.length === 0 && !config.sandbox) {
     const fromEnvironment = upstreamOfEnvironment(around.env);
     if (fromEnvironment) config.upstreams.push(fromEnvironment);
@@ -101,7 +105,7 @@ export function loadConfig(flags: Flags = {}, around: Surroundings = here()): Co
 /** Only the data directory, for commands that need no upstream: whatever else is wrong in the file does not stop them. */
 export function findData(flags: Pick<Flags, "config" | "data"> = {}, around: Surroundings = here()): string {
   const draft = new Draft(flags, around);
-  const { data } = draft.read({ data: (draft.parse() as { data?: unknown } | undefined)?.data });
+  const { data } = draft.read({ data: (draft.parse() as { data?: unknown } | undefined)?.data }, []);
   draft.finish();
   return data;
 }
@@ -147,7 +151,7 @@ class Draft {
     }
   }
 
-  read(parsed: unknown): Config {
+  read(parsed: unknown, plugins: readonly PluginShape[]): Config {
     const base = this.#file === undefined ? this.#around.cwd : dirname(this.#file);
     const pathFrom = (path: string): string => this.#absolute(path, base);
     const told: string[] = [];
@@ -158,16 +162,13 @@ class Draft {
       this.problems.push(`${this.#file}: ${path === "" ? "" : `${path}: `}${message}`);
     };
     const filled = fill(parsed, "", { env: this.#around.env, resolve: pathFrom, problem });
-    const value = check(configSchema, refuseLater(filled, problem), "", {
-      problem,
-      resolve: pathFrom,
-      isNotYet,
-    }) as FileConfig | undefined;
-    const file = value ?? (check(configSchema, {}, "", { problem, resolve: pathFrom, isNotYet }) as FileConfig);
-    return this.#complete(file, problem);
+    const checking: Checking = { problem, resolve: pathFrom, isNotYet };
+    const value = check(configSchema, refuseLater(filled, problem), "", checking) as FileConfig | undefined;
+    const file = value ?? (check(configSchema, {}, "", checking) as FileConfig);
+    return this.#complete(file, plugins, checking);
   }
 
-  #complete(file: FileConfig, problem: (path: string, message: string) => void): Config {
+  #complete(file: FileConfig, plugins: readonly PluginShape[], checking: Checking): Config {
     const { env, cwd, tty } = this.#around;
     const { host, port, data, sandbox } = this.#flags;
     const set = (name: string): string | undefined => env[name] || undefined;
@@ -186,9 +187,9 @@ class Draft {
       data: ownData === undefined ? file.data : this.#absolute(ownData, cwd),
       store: "sqlite",
       counters: "memory",
-      upstreams: readUpstreams(file.upstreams ?? {}, problem),
+      upstreams: readUpstreams(file.upstreams ?? {}, checking.problem),
       models: { ...file.models, aliases: file.models?.aliases ?? {} },
-      plugins: readChain(file.plugins, problem),
+      plugins: readChain(file.plugins, plugins, checking),
       keys: (env.CODEXD_KEYS ?? "")
         .split(",")
         .map((key) => key.trim())
@@ -243,7 +244,11 @@ interface FileConfig extends Pick<Config, "server" | "limits" | "strict" | "reas
 
 /** Parts of the contract that have no code yet; refused by name rather than half there. */
 function isNotYet(path: string): boolean {
-  return path === "responses" || /^upstreams\..*\.accounts\[\d+\]\.refresh$/.test(path);
+  return (
+    path === "responses" ||
+    /^upstreams\..*\.accounts\[\d+\]\.refresh$/.test(path) ||
+    /^plugins\[\d+\]\.auth\.keys\[\d+\]\.(requestsPerMinute|tokensPerDay)$/.test(path)
+  );
 }
 
 /** Refuses the engines that are not built yet, and takes them out so that they are not refused twice. */

@@ -1,10 +1,10 @@
 // Shows the effective configuration in the shape of the file, with every secret masked, and what looks wrong in it.
 
+import { isSecretName } from "./check.ts";
 import type { AccountConfig, Config } from "./load.ts";
 import { formatDuration, formatSize } from "./quantity.ts";
 
 const MASK = "********";
-const SECRET_NAME = /(secret|token|password|passphrase|credential|^(api)?-?_?keys?$|key$)/i;
 
 /** The effective values as a file would have them; `CODEXD_KEYS`, `CODEXD_LOG…` and `--sandbox` under `environment`. */
 export function presentConfig(config: Config): Record<string, unknown> {
@@ -67,9 +67,7 @@ function presentAccount(account: AccountConfig): Record<string, unknown> {
 function maskSecrets(value: unknown, isSecret = false): unknown {
   if (Array.isArray(value)) return value.map((each) => maskSecrets(each, isSecret));
   if (typeof value === "object" && value !== null) {
-    return Object.fromEntries(
-      Object.entries(value).map(([key, each]) => [key, maskSecrets(each, SECRET_NAME.test(key))]),
-    );
+    return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, maskSecrets(each, isSecretName(key))]));
   }
   return isSecret && value !== null && typeof value !== "boolean" ? MASK : value;
 }

@@ -65,7 +65,8 @@ export function createGateway(config: Config, services: Services, builtIn: reado
   };
 }
 
-function upstreamsOf(config: Config, { clock, log, mint, version }: Services): Upstream[] {
+/** The upstreams of a configuration, the embedded one first. */
+export function upstreamsOf(config: Config, { clock, log, mint, version }: Omit<Services, "store">): Upstream[] {
   const { connect, firstByte, idle } = config.limits;
   const shared = { clock, log, mint, version, limits: { connect, firstByte, idle } };
   const upstreams = config.upstreams.map((settings) => createUpstream(settings, shared));

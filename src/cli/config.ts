@@ -1,0 +1,52 @@
+// `codexd config`: checks the configuration, shows what is in effect, prints its schema.
+
+import type { Command } from "commander";
+import type { Config } from "../config/load.ts";
+import { configOption, jsonOption } from "./options.ts";
+import { printJson } from "./table.ts";
+
+interface ConfigFlags {
+  config?: string;
+  json?: boolean;
+}
+
+export function addConfig(program: Command): void {
+  const config = program.command("config").description("validate, show and describe the configuration");
+  config
+    .command("check", { isDefault: true })
+    .description("say ok, or everything that is wrong")
+    .addOption(configOption())
+    .action(checkConfig);
+  config
+    .command("show")
+    .description("print the effective values, secrets masked")
+    .addOption(configOption())
+    .addOption(jsonOption())
+    .action(showConfig);
+  config
+    .command("schema")
+    .description("print the JSON Schema for editors")
+    .action(async () => printJson((await import("../config/schema.ts")).editorSchema()));
+}
+
+async function checkConfig(flags: ConfigFlags): Promise<void> {
+  const { warningsOf } = await import("../config/present.ts");
+  const config = await load(flags);
+  for (const warning of warningsOf(config)) process.stderr.write(`codexd: warning: ${warning}\n`);
+  process.stdout.write(`${config.file ?? "no file"}: ok\n`);
+}
+
+async function showConfig(flags: ConfigFlags): Promise<void> {
+  const { presentConfig } = await import("../config/present.ts");
+  const shown = presentConfig(await load(flags));
+  if (flags.json) printJson(shown);
+  else process.stdout.write(`${Bun.YAML.stringify(shown, null, 2).trimEnd()}\n`);
+}
+
+async function load(flags: ConfigFlags): Promise<Config> {
+  const [{ loadConfig }, { builtIn }] = await Promise.all([
+    import("../config/load.ts"),
+    import("../../plugins/index.ts"),
+  ]);
+  return loadConfig(flags, builtIn);
+}

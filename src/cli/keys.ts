@@ -1,0 +1,102 @@
+// `codexd keys`: makes, lists, shows and revokes licences.
+
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { EFFORTS } from "../core/turn.ts";
+import type { StoredLicence } from "../store/licences.ts";
+import { configOption, dataOption, jsonOption, list } from "./options.ts";
+import { existingStore, newStore, type StoreFlags } from "./store.ts";
+import { type Column, printJson, printTable } from "./table.ts";
+
+const DIALECTS = ["chat", "responses", "messages", "gemini"];
+const REASONING = ["both", "reasoning_content", "reasoning", "think", "none"] as const;
+
+interface CreateFlags extends StoreFlags {
+  dialects?: string[];
+  models?: string[];
+  effort?: string;
+  strict?: true;
+  reasoning?: (typeof REASONING)[number];
+  admin?: true;
+}
+
+export function addKeys(program: Command): void {
+  const keys = program.command("keys").description("make, list, show and revoke licences");
+  const add = (usage: string, description: string, isDefault = false): Command =>
+    keys
+      .command(usage, { isDefault })
+      .description(description)
+      .addOption(configOption())
+      .addOption(dataOption())
+      .addOption(jsonOption());
+  add("list", "all licences, revoked ones too", true).action(listKeys);
+  add("show <id>", "one licence").action(showKey);
+  add("revoke <id>", "refuse it from the next request on").action(revokeKey);
+  add("create", "make a licence and print its key, once")
+    .argument("[id]", "name in receipts and logs", licenceId)
+    .option("--dialects <list>", `dialects it may use: ${DIALECTS.join(", ")} (default: all)`, list(DIALECTS))
+    .option("--models <list>", "models it may use; * matches any characters (default: all)", list())
+    .addOption(new Option("--effort <effort>", "reasoning effort when a request names none").choices(EFFORTS))
+    .option("--strict", "refuse request fields that would have no effect")
+    .addOption(new Option("--reasoning <style>", "how chat shows reasoning").choices(REASONING))
+    .option("--admin", "may use /admin and /metrics")
+    .action(createKey);
+}
+
+function licenceId(text: string): string {
+  if (/^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$/.test(text)) return text;
+  throw new InvalidArgumentError("It has up to 64 letters, digits and . _ @ - and begins with a letter or digit.");
+}
+
+async function createKey(id: string | undefined, flags: CreateFlags): Promise<void> {
+  const { config, data, json, ...wish } = flags;
+  using store = await newStore({ config, data });
+  const { licence, secret } = store.licences.create({ ...wish, ...(id === undefined ? {} : { id }) });
+  if (json) return printJson({ key: secret, ...visible(licence) });
+  // The key alone on stdout, so that `KEY=$(codexd keys create ci)` works.
+  process.stderr.write(`codexd: licence ${licence.id}; its key is shown only now:\n`);
+  process.stdout.write(`${secret}\n`);
+}
+
+async function listKeys(flags: StoreFlags): Promise<void> {
+  using store = await existingStore(flags);
+  const licences = store.licences.list();
+  if (flags.json) printJson(licences.map(visible));
+  else printTable(licences, COLUMNS);
+}
+
+async function showKey(id: string, flags: StoreFlags): Promise<void> {
+  using store = await existingStore(flags);
+  print(store.licences.get(id), id, flags);
+}
+
+async function revokeKey(id: string, flags: StoreFlags): Promise<void> {
+  using store = await existingStore(flags);
+  print(store.licences.revoke(id), id, flags);
+}
+
+function print(licence: StoredLicence | undefined, id: string, flags: StoreFlags): void {
+  if (!licence) throw new Error(`there is no licence ${id}; \`codexd keys list\` shows all`);
+  if (flags.json) printJson(visible(licence));
+  else printTable([licence], COLUMNS);
+}
+
+/** A licence without its digest: nothing outside the store needs that. */
+function visible({ digest: _digest, createdAt, revokedAt, ...rest }: StoredLicence): Record<string, unknown> {
+  return { ...rest, createdAt: time(createdAt), revokedAt: revokedAt === null ? null : time(revokedAt) };
+}
+
+const COLUMNS: Column<StoredLicence>[] = [
+  { title: "id", value: ({ id }) => id },
+  { title: "dialects", value: ({ dialects }) => dialects?.join(",") ?? "all" },
+  { title: "models", value: ({ models }) => models?.join(",") ?? "all" },
+  { title: "effort", value: ({ effort }) => effort },
+  { title: "strict", value: ({ strict }) => (strict ? "yes" : "") },
+  { title: "reasoning", value: ({ reasoning }) => reasoning },
+  { title: "admin", value: ({ admin }) => (admin ? "yes" : "") },
+  { title: "created", value: ({ createdAt }) => time(createdAt) },
+  { title: "revoked", value: ({ revokedAt }) => (revokedAt === null ? "" : time(revokedAt)) },
+];
+
+function time(ms: number): string {
+  return new Date(ms).toISOString().replace(/\.\d+Z$/, "Z");
+}

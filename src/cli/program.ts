@@ -1,0 +1,39 @@
+// The command line: every command registers itself here and loads its work when it is called.
+
+import { Command, CommanderError } from "commander";
+import { addConfig } from "./config.ts";
+import { addConnect } from "./connect.ts";
+import { addKeys } from "./keys.ts";
+import { addModels } from "./models.ts";
+import { addOpenApi } from "./openapi.ts";
+import { addSandbox } from "./sandbox.ts";
+import { addServe } from "./serve-command.ts";
+import { addUsage } from "./usage.ts";
+import { addVersion } from "./version.ts";
+
+/** Parses and runs; gives the exit code. */
+export async function runProgram(args: readonly string[]): Promise<number> {
+  const program = new Command("codexd")
+    .description("One address in front of the Codex backend, for every client in its own language.")
+    .helpCommand(false)
+    .showSuggestionAfterError()
+    .exitOverride()
+    .configureOutput({
+      outputError: (text, write) =>
+        write(
+          `codexd: ${text
+            .replace(/^error: /, "")
+            .trim()
+            .replace(/\n+/g, " ")}\n`,
+        ),
+    });
+  const commands = [addServe, addSandbox, addKeys, addUsage, addModels, addConfig, addOpenApi, addConnect, addVersion];
+  for (const add of commands) add(program);
+  try {
+    await program.parseAsync([...args], { from: "user" });
+    return Number(process.exitCode ?? 0);
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    return error.exitCode === 0 ? 0 : 2;
+  }
+}

@@ -1,0 +1,47 @@
+// Runs one command and ends the process with its exit code: 0 success, 1 failure, 2 wrong usage.
+
+import type { Flags } from "../config/load.ts";
+
+/** A failure that is told in its own words, one line each. */
+export class CliError extends Error {
+  override readonly name = "CliError";
+}
+
+export async function run(args: readonly string[]): Promise<void> {
+  // A closed pipe (`codexd usage | head`) is the reader's wish, not a failure.
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
+  try {
+    const flags = args[0] === "serve" ? serveFlags(args.slice(1)) : undefined;
+    // The common start needs no command-line parser; help and wrong usage do.
+    if (flags) process.exit(await (await import("./serve.ts")).serve(flags));
+    process.exitCode = await (await import("./program.ts")).runProgram(args);
+  } catch (error) {
+    for (const line of linesOf(error)) process.stderr.write(`codexd: ${line}\n`);
+    process.exit(1);
+  }
+}
+
+/** The flags of `serve` when they are plainly right; undefined for anything that wants the real parser. */
+function serveFlags(args: readonly string[]): Flags | undefined {
+  const flags: Flags = {};
+  for (let at = 0; at < args.length; at++) {
+    const arg = args[at] ?? "";
+    if (arg === "--sandbox") {
+      flags.sandbox = true;
+      continue;
+    }
+    const [name, inline] = /^--(config|host|port|data)(?:=(.*))?$/s.exec(arg)?.slice(1) ?? [];
+    const value = inline ?? args[++at];
+    if (!name || !value || (inline === undefined && value.startsWith("-"))) return undefined;
+    if (name !== "port") flags[name as "config" | "host" | "data"] = value;
+    else if (/^[0-9]{1,5}$/.test(value) && Number(value) <= 65535) flags.port = Number(value);
+    else return undefined;
+  }
+  return flags;
+}
+
+function linesOf(error: unknown): readonly string[] {
+  if (!(error instanceof Error)) return [String(error)];
+  if (process.env.CODEXD_LOG === "debug" && error.stack) return [error.stack];
+  return error.message.split("\n");
+}

@@ -1,0 +1,33 @@
+// `codexd serve`: loads the configuration, runs the server, and says where it listens.
+
+import { version } from "../../package.json";
+import { builtIn } from "../../plugins/index.ts";
+import { type Config, type Flags, loadConfig } from "../config/load.ts";
+import { serve as listen } from "../server/listen.ts";
+
+/** Runs until a signal ends it; gives the exit code. */
+export async function serve(flags: Flags): Promise<number> {
+  const config = loadConfig(flags, builtIn);
+  const running = await listen(config, { builtIn, reload: async () => loadConfig(flags, builtIn), version });
+  process.stdout.write(`codexd listening on ${running.base}\n`);
+  if (config.sandbox) await invite(running.base, config);
+  return await running.closed;
+}
+
+/** Lines to paste, so that the first thing anyone tries works. */
+async function invite(base: string, config: Config): Promise<void> {
+  const { curlLines } = await import("./connect/curl.ts");
+  const { openStore } = await import("../store/index.ts");
+  const store = openStore(config.data);
+  const auth = config.plugins.find(({ name }) => name === "auth")?.options as { keys?: unknown[] } | undefined;
+  const hasLicence = config.keys.length > 0 || (auth?.keys ?? []).length > 0 || store.licences.count() > 0;
+  store.close();
+  const lines = curlLines({
+    base,
+    model: config.models.default ?? "gpt-5.5",
+    ...(hasLicence ? { key: "$CODEXD_KEY" } : {}),
+  });
+  const [dim, plain] = process.stdout.isTTY ? ["\u001b[2m", "\u001b[0m"] : ["", ""];
+  const note = hasLicence ? "Try it (CODEXD_KEY is one of your licences):" : "Try it:";
+  process.stdout.write(`\n${dim}${note}${plain}\n${lines.map((line) => `  ${line}\n`).join("")}`);
+}
