@@ -20,7 +20,7 @@ async function compile(to: string): Promise<void> {
     bytecode: values.target === undefined, // only for the machine that makes it
     sourcemap: "external",
     minify: { whitespace: true, syntax: true, identifiers: false }, // names stay for stack traces and `Error.name`
-    define: { BUILD_VERSION: JSON.stringify(version), BUILD_COMMIT: JSON.stringify(commit()) },
+    define: { BUILD_COMMIT: JSON.stringify(commit()) },
     compile: {
       outfile: to,
       ...(values.target && { target: values.target as Bun.Build.CompileTarget }),

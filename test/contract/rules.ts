@@ -188,7 +188,8 @@ function checkName(path: string, report: (what: string) => void): void {
 }
 
 /** The first comment is a sentence: several words and a full stop, not a directive for some tool. */
-function checkOpening(source: string, report: (what: string) => void): void {
+function checkOpening(file: string, report: (what: string) => void): void {
+  const source = file.replace(/^#!.*\n/, "");
   const lines = source.split("\n");
   const end = lines.findIndex((line) => !line.startsWith("//"));
   const text = source.startsWith("/*")
