@@ -1,5 +1,6 @@
 // What the real backends refuse is refused with the same bodies, so that a gateway which sends it is caught here.
 import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
 import { createSandbox } from "../../src/upstream/sandbox/index.ts";
 import { BEARER, CHATGPT, errorOf, type Json, OPENAI, parseEvents, post } from "./client.ts";
 
@@ -192,4 +193,69 @@ test("bodies come plain, gzipped or as zstd", async () => {
     });
     expect((await createSandbox().fetch(request)).status).toBe(200);
   }
+});
+
+const word = fc.constantFrom(
+  "SAY",
+  "CALL",
+  "FAIL",
+  "THEN",
+  "REASON",
+  "USAGE",
+  "OMIT",
+  "INTERLEAVE",
+  "CITE",
+  "{",
+  '"',
+  ";;",
+  "x",
+  "3",
+  "\n",
+  "during",
+  "times",
+  "INCOMPLETE",
+  "CUT",
+  "DROP",
+);
+const prompt = fc.array(word, { maxLength: 12 }).map((words) => words.join(" "));
+const item = fc.oneof(
+  fc.jsonValue(),
+  fc.record(
+    {
+      type: fc.constantFrom("message", "function_call", "reasoning", "compaction"),
+      role: fc.constantFrom("user", "system"),
+      content: prompt,
+      id: fc.string(),
+      encrypted_content: fc.string(),
+    },
+    { requiredKeys: [] },
+  ),
+);
+const body = fc.record(
+  {
+    model: fc.constantFrom("gpt-5.5", ""),
+    stream: fc.boolean(),
+    input: fc.oneof(prompt, fc.array(item)),
+    messages: fc.array(fc.oneof(fc.jsonValue(), fc.record({ role: fc.constantFrom("user", "tool"), content: prompt }))),
+    reasoning: fc.jsonValue(),
+    text: fc.jsonValue(),
+    tools: fc.jsonValue(),
+  },
+  { requiredKeys: ["model", "input"] },
+);
+
+test("whatever is asked, there is an answer or a refusal and never a crash", async () => {
+  const sandbox = createSandbox();
+  await fc.assert(
+    fc.asyncProperty(
+      body,
+      fc.constantFrom(OPENAI, CHATGPT, "http://localhost/v1/chat/completions", `${OPENAI}/compact`),
+      async (asked, url) => {
+        const response = await post(sandbox, url, asked, BEARER);
+        await response.text().catch((error: Error) => expect(error.name).toBe("Dropped"));
+        expect(sandbox.stats.open).toBe(0);
+      },
+    ),
+    { numRuns: 400 },
+  );
 });

@@ -70,7 +70,24 @@ export function modelNamed(slug: string): Model | undefined {
   return BY_SLUG.get(slug);
 }
 
-export function codexCatalogue(clientVersion: string): { body: string; etag: string } {
+export interface Tagged {
+  body: string;
+  etag: string;
+}
+
+// Every answer names the tag of the client's list, so the lists of the few versions there are stay made.
+const made = new Map<string, Tagged>();
+
+export function codexCatalogue(clientVersion: string): Tagged {
+  const known = made.get(clientVersion);
+  if (known) return known;
+  const fresh = makeCatalogue(clientVersion);
+  if (made.size >= 64) made.clear();
+  made.set(clientVersion, fresh);
+  return fresh;
+}
+
+function makeCatalogue(clientVersion: string): Tagged {
   const fitting = MODELS.filter((model) => !olderThan(clientVersion, model.minimal));
   const body = JSON.stringify({
     models: fitting.map((model) => modelInfo(model, MODELS.indexOf(model) + 1, clientVersion)),
@@ -78,7 +95,7 @@ export function codexCatalogue(clientVersion: string): { body: string; etag: str
   return { body, etag: etagOf(body) };
 }
 
-export function publicList(): { body: string; etag: string } {
+export function publicList(): Tagged {
   const data = MODELS.filter((model) => model.listed).map((model) => ({
     id: model.slug,
     object: "model",
