@@ -1,6 +1,6 @@
 // Answers one POST /responses: refuses, fails, streams or collects, as the script in its input asks.
 import { type Ask, inputItems, readAsk } from "./ask.ts";
-import { failedEvent, isTerminal, outputsSaid, play, type Step, settle } from "./events.ts";
+import { failedEvent, isTerminal, play, type Step } from "./events.ts";
 import { type Failure, failure } from "./failures.ts";
 import { newId } from "./ids.ts";
 import { isObject, type Json, objects, string } from "./json.ts";
@@ -8,6 +8,7 @@ import type { Ledger } from "./ledger.ts";
 import { detail, type Refusal, refuseAsChatgpt, refuseAsOpenai, refused } from "./refuse.ts";
 import { openingResponse } from "./response.ts";
 import { emptyRound, type Fail, type Round, readScript, roundFor } from "./script.ts";
+import { outputsSaid, settle } from "./settle.ts";
 import { breakage, Dropped, eventStream, forever, frame, paced, type Sending } from "./stream.ts";
 import type { PromptCache } from "./usage.ts";
 

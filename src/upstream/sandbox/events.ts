@@ -1,10 +1,9 @@
 // Plays a round of a script as the event stream of one answer, numbered and in the real order.
 import { type Ask, visibleHistory } from "./ask.ts";
-import { instanceOf } from "./instance.ts";
 import * as items from "./items.ts";
-import { isObject, type Json, objects, string } from "./json.ts";
+import { type Json, objects, string } from "./json.ts";
 import { endedResponse } from "./response.ts";
-import { type Action, answers, filler, type Round } from "./script.ts";
+import type { Action, Round } from "./script.ts";
 import { tokens, type Usage, usageObject } from "./usage.ts";
 
 export type Step = { event: Json } | { raw: string };
@@ -46,7 +45,7 @@ function* playAll(answer: Answer, omitted: Set<string>): Generator<Step> {
   // What is left out is left out from here on, so an OMIT on the first lines covers the opening too.
   const [leading, rest] = splitLeadingOmits(answer.round.actions);
   for (const type of leading) omitted.add(type);
-  if (answer.round.privately) yield { event: PRIVATE_LIMITS() };
+  if (answer.round.privately) yield { event: privateLimits() };
   yield { event: { type: "response.created", response: opening } };
   yield { event: { type: "response.in_progress", response: opening } };
   if (answer.round.privately)
@@ -131,38 +130,6 @@ function playAction(action: Action, answer: Answer): Part[] {
   }
 }
 
-// What the model does when a round names no answer: what the format asks for, else what the user said.
-export function settle(round: Round, ask: Ask): Round {
-  if (ask.compact)
-    return { ...round, actions: [...round.actions.filter((action) => action.kind === "omit"), { kind: "compaction" }] };
-  const actions = answers(round)
-    ? round.actions
-    : [...round.actions, { kind: "say" as const, text: defaultText(round, ask) }];
-  return { ...round, actions };
-}
-
-function defaultText(round: Round, ask: Ask): string {
-  const text = isObject(ask.body.text) ? ask.body.text : {};
-  const format = isObject(text.format) ? text.format : {};
-  if (format.type === "json_schema") return JSON.stringify(instanceOf(format.schema));
-  if (format.type === "json_object") return JSON.stringify({ echo: ask.text });
-  if (CHECKPOINT.test(ask.text)) return checkpoint(ask);
-  const after = Math.max(Number(round.stop?.after) || 0, Number(round.fail?.after) || 0);
-  if (after > 0) return filler(after + 8);
-  return round.plain.join("\n") || ask.text;
-}
-
-// Quoted line by line: the summary comes back as a user message, and what it tells must not be done again.
-function checkpoint(ask: Ask): string {
-  return `Summary of the conversation so far:\n> ${visibleHistory(ask).replaceAll(/\n| ;; /g, "\n> ")}`;
-}
-
-const CHECKPOINT = /^You are performing a CONTEXT CHECKPOINT COMPACTION/;
-
-export function outputsSaid(ask: Ask): string {
-  return `tool said: ${ask.outputs.join("\n")}`;
-}
-
 function terminal(answer: Answer, output: Json[]): Json {
   const { ask, round, opening } = answer;
   const usage = usageObject(countUsage(answer, output));
@@ -243,7 +210,7 @@ function rawFrame(data: string): string {
   return `${type ? `event: ${type}\n` : ""}data: ${data}\n\n`;
 }
 
-function PRIVATE_LIMITS(): Json {
+function privateLimits(): Json {
   const window = { used_percent: 42, window_minutes: 300, reset_at: Math.floor(Date.now() / 1000) + 3600 };
   return {
     type: "codex.rate_limits",

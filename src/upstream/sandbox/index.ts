@@ -1,5 +1,5 @@
 // The sandbox: a scripted upstream behind one fetch handler, with no network, no account and no model.
-import { accountOf, answerResponses, type Backend, responseStore, type Strictness } from "./answer.ts";
+import { accountOf, answerResponses, type Backend, refuseKey, responseStore, type Strictness } from "./answer.ts";
 import { inputItems, itemText } from "./ask.ts";
 import { readBody } from "./body.ts";
 import { codexCatalogue, publicList } from "./catalogue.ts";
@@ -70,6 +70,8 @@ function notFound(strict: Strictness, path: string): Response {
 }
 
 function models(request: Request, url: URL, strict: Strictness): Response {
+  const barred = refuseKey(request.headers, strict);
+  if (barred && typeof barred.body !== "string") return Response.json(barred.body, { status: barred.status });
   const version = url.searchParams.get("client_version");
   const { body, etag } = version === null && strict === "openai" ? publicList() : codexCatalogue(version ?? NEWEST);
   if (request.headers.get("if-none-match") === etag) return new Response(null, { status: 304, headers: { etag } });
