@@ -144,6 +144,8 @@ export interface Dialect {
   readonly routes: readonly DialectRoute[];
   /** TypeBox schemas by component name, for the OpenAPI document. */
   readonly schemas?: Readonly<Record<string, unknown>>;
+  /** OpenAPI path items for routes that end in `*`, whose paths the document has to spell out. */
+  readonly paths?: Readonly<Record<string, unknown>>;
   /** Turns a parsed body into a turn. Throws `Failure` (`invalid`) with the path of the field at fault. */
   decode(input: { body: Record<string, unknown>; path: string; params: Record<string, string>; headers: Headers; query: URLSearchParams; mint: Mint }): Decoded;
   /** For a route that serves several operations (Gemini puts the method into the path): which one this is. */

@@ -1,11 +1,12 @@
 // Everything one configuration makes: upstreams, plugin chain, catalogue. A reload builds a new one and swaps it whole.
 
+import { ConfiguredAccounts } from "../account/accounts.ts";
 import type { Config } from "../config/load.ts";
 import type { Failure } from "../core/failure.ts";
 import type { Dialect, Host, Licence, Log, Plugin } from "../core/hooks.ts";
 import type { Mint } from "../core/mint.ts";
 import type { Store } from "../store/index.ts";
-import { createUpstream, type Transport, type Upstream } from "../upstream/index.ts";
+import { type AccountConfig, createUpstream, type Transport, type Upstream } from "../upstream/index.ts";
 import { createSandbox } from "../upstream/sandbox/index.ts";
 import { Chain } from "./chain.ts";
 import { Catalogue } from "./models.ts";
@@ -46,7 +47,8 @@ export function createGateway(config: Config, services: Services, builtIn: reado
   const chain = new Chain(
     config.plugins.map(({ name, options }) => {
       const plugin = builtIn.find((one) => one.name === name);
-      if (!plugin) throw new Error(`plugins: there is no plugin ${name}; legal: ${builtIn.map((one) => one.name).join(", ")}`);
+      if (!plugin)
+        throw new Error(`plugins: there is no plugin ${name}; legal: ${builtIn.map((one) => one.name).join(", ")}`);
       return { plugin, options };
     }),
     hostOf(config, services, models),
@@ -68,7 +70,9 @@ export function createGateway(config: Config, services: Services, builtIn: reado
 /** The upstreams of a configuration, the embedded one first. */
 export function upstreamsOf(config: Config, { clock, log, mint, version }: Omit<Services, "store">): Upstream[] {
   const { connect, firstByte, idle } = config.limits;
-  const shared = { clock, log, mint, version, limits: { connect, firstByte, idle } };
+  const accounts = (configs: readonly AccountConfig[], missing?: string) =>
+    new ConfiguredAccounts(configs, clock, missing);
+  const shared = { accounts, clock, log, mint, version, limits: { connect, firstByte, idle } };
   const upstreams = config.upstreams.map((settings) => createUpstream(settings, shared));
   if (!config.sandbox) return upstreams;
   const sandbox = createSandbox();
