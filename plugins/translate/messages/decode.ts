@@ -5,7 +5,7 @@ import type { Block } from "./content.ts";
 import { decodeThinking, effortOf } from "./effort.ts";
 import { type History, pushSystem, pushTurn } from "./history.ts";
 import { sessionOf } from "./session.ts";
-import { decodeChoice, decodeTools, isStrict } from "./tools.ts";
+import { decodeChoice, decodeTools } from "./tools.ts";
 
 /** What the encoder has to know of the request. */
 export interface Wants extends Readonly<Record<string, unknown>> {
@@ -16,7 +16,11 @@ export interface Wants extends Readonly<Record<string, unknown>> {
   readonly thinking: boolean;
 }
 
-const NAMES = { max_output_tokens: "max_tokens", safety_identifier: "metadata.user_id" } as const;
+const NAMES = {
+  max_output_tokens: "max_tokens",
+  safety_identifier: "metadata.user_id",
+  "text.format.strict": "output_config.format",
+} as const;
 
 /** Every field that is read here or by the server; any other one is told as dropped. */
 const READ = new Set(
@@ -99,9 +103,9 @@ function decodeFormat(body: Record<string, unknown>, dropped: string[]): Turn["t
   if (format.type !== "json_schema") throw invalid(`${at}.type`, `${at}.type must be json_schema`);
   if (typeof format.schema !== "object" || format.schema === null)
     throw invalid(`${at}.schema`, `${at}.schema must be a JSON Schema object`);
-  const { $schema: _, ...schema } = format.schema as Record<string, unknown>;
   const name = typeof format.name === "string" ? format.name : "output";
-  return { format: { type: "json_schema", name, schema, strict: isStrict(schema) } };
+  // This dialect's formats always bind the model; where the wire's strict mode cannot, the upstream's side says so.
+  return { format: { type: "json_schema", name, schema: format.schema, strict: true } };
 }
 
 /** Clearing that keeps everything is what happens anyway; any other edit of the context has no effect here. */

@@ -54,36 +54,18 @@ function decodeTool(tool: Block, at: string, notes: Notes): Tool | undefined {
 
 function functionTool(tool: Block, at: string): Tool {
   if (typeof tool.name !== "string" || tool.name === "") throw invalid(`${at}.name`, `${at}.name must be a string`);
-  const parameters = parametersOf(tool.input_schema, `${at}.input_schema`);
+  const schema = tool.input_schema ?? {};
+  if (typeof schema !== "object" || Array.isArray(schema)) {
+    throw invalid(`${at}.input_schema`, `${at}.input_schema must be a JSON Schema object`);
+  }
   return {
     type: "function",
     name: tool.name,
     ...(typeof tool.description === "string" ? { description: tool.description } : {}),
-    parameters,
+    parameters: schema,
     // Left out, the wire would take it for true and refuse most schemas.
-    strict: tool.strict === true && isStrict(parameters),
+    strict: tool.strict === true,
   };
-}
-
-function parametersOf(schema: unknown, at: string): Record<string, unknown> {
-  if (schema === undefined || schema === null) return { type: "object", properties: {} };
-  if (typeof schema !== "object" || Array.isArray(schema)) throw invalid(at, `${at} must be a JSON Schema object`);
-  const { $schema: _, ...rest } = schema as Record<string, unknown>;
-  return { ...rest, type: "object", properties: rest.properties ?? {} };
-}
-
-/** Whether the wire's strict mode takes this schema: closed objects with every property required. */
-export function isStrict(schema: unknown): boolean {
-  if (Array.isArray(schema)) return schema.every(isStrict);
-  if (typeof schema !== "object" || schema === null) return true;
-  const node = schema as Record<string, unknown>;
-  if (node.type === "object" || node.properties !== undefined) {
-    const required = Array.isArray(node.required) ? node.required : [];
-    if (node.additionalProperties !== false) return false;
-    if (!Object.keys((node.properties ?? {}) as object).every((key) => required.includes(key))) return false;
-  }
-  const inner = [node.properties, node.$defs, node.definitions].flatMap((map) => Object.values((map ?? {}) as object));
-  return [...inner, node.items, node.anyOf].every(isStrict);
 }
 
 function searchTool(tool: Block, at: string, notes: Notes): Tool {
