@@ -1,23 +1,10 @@
 // The accounts of one upstream: which of them serves a session, and the credential it sends.
 
 import { createHash } from "node:crypto";
+import type { AccountConfig, Accounts, Credentials } from "../core/account.ts";
 import { AuthFile, type Login } from "./auth-file.ts";
 import { claimsOf } from "./claims.ts";
 import { refusedCredential } from "./refused.ts";
-
-/** One upstream credential, as configured. */
-export type AccountConfig =
-  | { name: string; authFile: string }
-  | { name: string; accessToken: string; accountId?: string }
-  | { name: string; apiKey: string };
-
-/** What one request sends. Without a token the upstream wants none. */
-export interface Credentials {
-  account: string;
-  token?: string;
-  accountId?: string;
-  fedramp?: boolean;
-}
 
 /** The account of an upstream that needs none, as receipts name it. */
 const ANONYMOUS = "anonymous";
@@ -28,7 +15,7 @@ interface Account {
   renew: string;
 }
 
-export class Accounts {
+export class ConfiguredAccounts implements Accounts {
   readonly #accounts: Account[];
   readonly #clock: () => number;
   readonly #missing: string | undefined;
@@ -40,7 +27,6 @@ export class Accounts {
     this.#missing = missing;
   }
 
-  /** How many there are; with one, whatever the upstream pinned belongs to it. */
   get size(): number {
     return this.#accounts.length;
   }

@@ -1,6 +1,6 @@
 // Asks an upstream which models it has.
 
-import type { Credentials } from "../account/accounts.ts";
+import type { Credentials } from "../core/account.ts";
 import { Failure } from "../core/failure.ts";
 import type { Kind } from "./allowed.ts";
 import type { Connection } from "./connection.ts";

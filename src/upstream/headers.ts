@@ -1,7 +1,7 @@
 // Which headers go upstream and which come back: both are lists, so nothing else can slip through.
 
 import { arch, release, type } from "node:os";
-import type { Credentials } from "../account/accounts.ts";
+import type { Credentials } from "../core/account.ts";
 import type { Exchange } from "../core/hooks.ts";
 import type { Kind } from "./allowed.ts";
 import { cacheKey, digest } from "./digest.ts";

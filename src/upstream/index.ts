@@ -3,7 +3,7 @@
 import { ChatUpstream } from "./chat.ts";
 import { ResponsesUpstream, type Services, type Upstream, type UpstreamSettings } from "./responses.ts";
 
-export type { AccountConfig } from "../account/accounts.ts";
+export type { AccountConfig } from "../core/account.ts";
 export type { Kind } from "./allowed.ts";
 export type { Catalogue } from "./catalogue.ts";
 export type { Limits, Transport } from "./connection.ts";

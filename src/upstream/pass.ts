@@ -1,6 +1,6 @@
 // Passes requests that the Codex CLI's own tools make (images, search, memories) to the ChatGPT backend as they are.
 
-import type { Credentials } from "../account/accounts.ts";
+import type { Credentials } from "../core/account.ts";
 import { Failure } from "../core/failure.ts";
 import type { Connection } from "./connection.ts";
 import { ownHeaders, passingHeaders } from "./headers.ts";

@@ -1,6 +1,6 @@
 // An upstream that speaks the Responses wire: asks it, compacts with it, and passes on what only it understands.
 
-import { type AccountConfig, Accounts, type Credentials } from "../account/accounts.ts";
+import type { AccountConfig, Accounts, Credentials } from "../core/account.ts";
 import type { Event } from "../core/event.ts";
 import { Failure } from "../core/failure.ts";
 import type { Exchange, Log } from "../core/hooks.ts";
@@ -41,6 +41,8 @@ export interface Services {
   log: Log;
   mint: Mint;
   limits: Limits;
+  /** Keeps the credentials; `missing` is what to tell when there is none, undefined where the upstream needs none. */
+  accounts(configs: readonly AccountConfig[], missing?: string): Accounts;
   transport?: Transport;
   /** Version of codexd, for the user agent. */
   version: string;
@@ -217,12 +219,12 @@ export class ResponsesUpstream implements Upstream {
   }
 }
 
-export function accountsOf({ name, kind, accounts }: UpstreamSettings, { clock }: Services): Accounts {
+export function accountsOf({ name, kind, accounts }: UpstreamSettings, services: Services): Accounts {
   const missing =
     kind === "compatible"
       ? undefined
       : `upstream ${name} has no account; add one under upstreams.${name}.accounts of the configuration`;
-  return new Accounts(accounts, clock, missing);
+  return services.accounts(accounts, missing);
 }
 
 export function secretsOf({ token }: Credentials): string[] {

@@ -1,6 +1,6 @@
 // An upstream that speaks Chat Completions only: asks it, and gives its answer as any other upstream would.
 
-import type { Accounts, Credentials } from "../../account/accounts.ts";
+import type { Accounts, Credentials } from "../../core/account.ts";
 import type { Event } from "../../core/event.ts";
 import { Failure, invalid } from "../../core/failure.ts";
 import type { Exchange } from "../../core/hooks.ts";
