@@ -25,7 +25,12 @@ export class Contents {
   /** `systemInstruction`: a content, or just its text. */
   system(value: unknown, path: string): void {
     if (typeof value === "string") this.#append("developer", { type: "input_text", text: value });
-    else this.#parts(fieldsOf(value, path), "developer");
+    else {
+      const content = fieldsOf(value, path);
+      // SDKs put a role here that means nothing.
+      content.get("role");
+      this.#parts(content, "developer");
+    }
     this.#end();
   }
 

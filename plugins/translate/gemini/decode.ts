@@ -1,4 +1,4 @@
-// GenerateContentRequest → turn.
+// Turns a Gemini request into a turn (translation.md, section 4).
 
 import { type Decoded, type Dialect, type Item, invalid, type Turn } from "codexd/plugin";
 import { addressOf } from "./address.ts";
@@ -17,7 +17,7 @@ const PASSED: readonly (readonly [google: string, turn: string])[] = [
   ["topP", "top_p"],
 ];
 
-/** Turns a request body into a turn. Whatever has no place in a turn is told by its path. */
+/** Whatever of the body has no place in a turn is told by its path. */
 export const decode: Dialect["decode"] = ({ body, params, query }): Decoded => {
   const { model, method } = addressOf(params);
   const root = new Fields(body, "");

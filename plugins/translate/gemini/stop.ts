@@ -17,11 +17,11 @@ export class StopFilter {
     if (this.hit) return "";
     if (this.#longest === 0) return text;
     const whole = this.#held + text;
-    const found = this.#stops.map((stop) => whole.indexOf(stop)).filter((at) => at !== -1);
-    if (found.length > 0) {
+    const end = this.#first(whole);
+    if (end !== undefined) {
       this.hit = true;
       this.#held = "";
-      return whole.slice(0, Math.min(...found));
+      return whole.slice(0, end);
     }
     const keep = this.#begun(whole);
     this.#held = whole.slice(whole.length - keep);
@@ -33,6 +33,16 @@ export class StopFilter {
     const held = this.#held;
     this.#held = "";
     return held;
+  }
+
+  /** Where the sequence begins that is complete first, so that it does not matter in which pieces the text came. */
+  #first(whole: string): number | undefined {
+    const ends = this.#stops.flatMap((stop) => {
+      const at = whole.indexOf(stop);
+      return at === -1 ? [] : [{ at, end: at + stop.length }];
+    });
+    ends.sort((one, other) => one.end - other.end || one.at - other.at);
+    return ends[0]?.at;
   }
 
   /** How much of the end could be the beginning of a stop sequence. */
