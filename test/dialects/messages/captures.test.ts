@@ -35,7 +35,8 @@ function captured(folder: string): [string, Captured][] {
   ]);
 }
 
-const kinds = ({ turn }: Decoded) => turn.input.map((item) => (item.type === "message" ? item.role : item.type)).join(" ");
+const kinds = ({ turn }: Decoded) =>
+  turn.input.map((item) => (item.type === "message" ? item.role : item.type)).join(" ");
 
 /** Every string that a person or a tool wrote, as the client sent it. */
 function written(body: Json): string[] {
@@ -48,7 +49,8 @@ function written(body: Json): string[] {
       // Not sent before it is referenced, so not read either.
       if (block.defer_loading === true) return;
       if (block.type === "thinking" || block.type === "redacted_thinking") return;
-      for (const field of ["text", "content", "data", "description", "messages", "system", "tools", "source"]) walk(block[field]);
+      for (const field of ["text", "content", "data", "description", "messages", "system", "tools", "source"])
+        walk(block[field]);
     }
   };
   walk(body);
@@ -80,7 +82,10 @@ test.skipIf(!HAS_DATA)("Claude Code's session is found in its header, and in its
 });
 
 test.skipIf(!HAS_DATA)("an image that the Read tool returned stays inside its output", () => {
-  const [, { body, headers }] = captured("claude-code").find(([name]) => name.includes("09-image")) as [string, Captured];
+  const [, { body, headers }] = captured("claude-code").find(([name]) => name.includes("09-image")) as [
+    string,
+    Captured,
+  ];
   const output = decode(body, headers).turn.input.find((item) => item.type === "function_call_output") as Item;
   expect(output.output).toMatchObject([{ type: "input_image" }]);
 });
@@ -98,7 +103,13 @@ test.skipIf(!HAS_DATA)("a failed tool's output says that it failed, and an empty
 test.skipIf(!HAS_DATA)("a deferred tool stays away until it was referenced", () => {
   const [, { body }] = captured("anthropic-sdk").find(([name]) => name.includes("22-")) as [string, Captured];
   expect(decode(body).turn.tools?.map((tool) => tool.name)).toEqual(["get_weather"]);
-  const reference = [{ type: "tool_result", tool_use_id: "t", content: [{ type: "tool_reference", tool_name: "DeferredToolPlaceholder" }] }];
+  const reference = [
+    {
+      type: "tool_result",
+      tool_use_id: "t",
+      content: [{ type: "tool_reference", tool_name: "DeferredToolPlaceholder" }],
+    },
+  ];
   const loaded = { ...body, messages: [...(body.messages as Json[]), { role: "user", content: reference }] };
   expect(decode(loaded).turn.tools).toHaveLength(2);
 });

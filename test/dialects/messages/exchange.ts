@@ -68,7 +68,8 @@ export function frames(stream: string): Frame[] {
     .filter((frame) => frame !== "")
     .map((frame) => {
       const [first = "", second = "", ...more] = frame.split("\n");
-      if (!first.startsWith("event: ") || !second.startsWith("data: ") || more.length > 0) throw new Error(`not a frame: ${frame}`);
+      if (!first.startsWith("event: ") || !second.startsWith("data: ") || more.length > 0)
+        throw new Error(`not a frame: ${frame}`);
       const data = JSON.parse(second.slice("data: ".length)) as Frame;
       if (data.type !== first.slice("event: ".length)) throw new Error(`event and data disagree: ${frame}`);
       return data;
@@ -132,7 +133,8 @@ export function accumulate(list: readonly Frame[]): Accumulated {
       if (delta.type === "text_delta") block.text = String(block.text) + String(delta.text);
       else if (delta.type === "thinking_delta") block.thinking = String(block.thinking) + String(delta.thinking);
       else if (delta.type === "signature_delta") block.signature = delta.signature;
-      else if (delta.type === "citations_delta") block.citations = [...((block.citations as unknown[]) ?? []), delta.citation];
+      else if (delta.type === "citations_delta")
+        block.citations = [...((block.citations as unknown[]) ?? []), delta.citation];
       else json += String(delta.partial_json);
     } else if (frame.type === "content_block_stop" && block?.input !== undefined) {
       block.input = json === "" ? {} : JSON.parse(json);

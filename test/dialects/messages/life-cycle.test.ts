@@ -32,30 +32,36 @@ const reasoning = fc.tuple(words, complete, fc.boolean()).map(([parts, ends, sea
   ];
 });
 
-const call = fc.tuple(fc.dictionary(fc.string(), fc.string()), fc.boolean(), fc.integer({ min: 1, max: 6 })).map(
-  ([args, named, step]) =>
-    (at: number): Script => {
-      const id = `fc_${at}`;
-      const json = JSON.stringify(args);
-      const whole = { id, type: "function_call", call_id: `call_${at}`, name: `tool_${at}`, arguments: json };
-      const pieces: Script = [];
-      for (let from = 0; from < json.length; from += step) {
-        pieces.push({ type: "response.function_call_arguments.delta", item_id: id, delta: json.slice(from, from + step) });
-      }
-      const { name, ...nameless } = { ...whole, arguments: "" };
-      return [
-        { type: "response.output_item.added", item: named ? { ...nameless, name } : nameless },
-        ...pieces,
-        { type: "response.output_item.done", item: whole },
-      ];
-    },
-);
+const call = fc
+  .tuple(fc.dictionary(fc.string(), fc.string()), fc.boolean(), fc.integer({ min: 1, max: 6 }))
+  .map(([args, named, step]) => (at: number): Script => {
+    const id = `fc_${at}`;
+    const json = JSON.stringify(args);
+    const whole = { id, type: "function_call", call_id: `call_${at}`, name: `tool_${at}`, arguments: json };
+    const pieces: Script = [];
+    for (let from = 0; from < json.length; from += step) {
+      pieces.push({
+        type: "response.function_call_arguments.delta",
+        item_id: id,
+        delta: json.slice(from, from + step),
+      });
+    }
+    const { name, ...nameless } = { ...whole, arguments: "" };
+    return [
+      { type: "response.output_item.added", item: named ? { ...nameless, name } : nameless },
+      ...pieces,
+      { type: "response.output_item.done", item: whole },
+    ];
+  });
 
-const other = fc.constantFrom("mcp_call", "image_generation_call", "web_search_call", "invented_call").map((type) => (at: number): Script => [
-  { type: "response.output_item.added", item: { id: `x_${at}`, type } },
-  { type: `response.${type}.in_progress`, item_id: `x_${at}` },
-  { type: "response.output_item.done", item: { id: `x_${at}`, type, action: { type: "search", query: `q${at}` } } },
-]);
+const other = fc.constantFrom("mcp_call", "image_generation_call", "web_search_call", "invented_call").map(
+  (type) =>
+    (at: number): Script => [
+      { type: "response.output_item.added", item: { id: `x_${at}`, type } },
+      { type: `response.${type}.in_progress`, item_id: `x_${at}` },
+      { type: "response.output_item.done", item: { id: `x_${at}`, type, action: { type: "search", query: `q${at}` } } },
+    ],
+);
 
 const answer = fc
   .array(fc.oneof(message, reasoning, call, other), { maxLength: 5 })
@@ -86,14 +92,17 @@ test("blocks open once, close once, never overlap, and lose nothing, in any inte
       const all = frames(encode(events(list)));
       checkLife(all);
       const { content, stop_reason, usage } = accumulate(all);
-      const calls = scripts.filter((script) => (script[0]?.item as Json).type === "function_call");
+      const calls = scripts.filter((script) => (script[0]!.item as Json).type === "function_call");
       const texts = scripts.map((script) => deltas(script, "response.output_text.delta")).filter((text) => text !== "");
-      const thoughts = scripts.map((script) => deltas(script, "response.reasoning_summary_text.delta")).filter((text) => text !== "");
-      const all_of = (type: string, field: string) => content.filter((block) => block.type === type).map((block) => block[field]);
-      expect(all_of("text", "text").sort()).toEqual(texts.sort());
-      expect(all_of("thinking", "thinking").sort()).toEqual(thoughts.sort());
-      const asked = calls.map((script) => (script.at(-1)?.item as Json).call_id);
-      expect(all_of("tool_use", "id").sort()).toEqual(asked.sort());
+      const thoughts = scripts
+        .map((script) => deltas(script, "response.reasoning_summary_text.delta"))
+        .filter((text) => text !== "");
+      const every = (type: string, field: string) =>
+        content.filter((block) => block.type === type).map((block) => block[field]);
+      expect(every("text", "text").sort()).toEqual(texts.sort());
+      expect(every("thinking", "thinking").sort()).toEqual(thoughts.sort());
+      const asked = calls.map((script) => (script.at(-1)!.item as Json).call_id);
+      expect(every("tool_use", "id").sort()).toEqual(asked.sort());
       for (const script of calls) {
         const item = script.at(-1)?.item as Json;
         const block = content.find((block) => block.id === item.call_id);

@@ -34,7 +34,10 @@ const REASONS: Record<string, (difference: Difference, pair: Pair) => boolean> =
   "a client that wants thinking gets a summary": ({ path, ours, theirs }, { messages }) =>
     path === "reasoning.summary" && ours === "auto" && theirs === undefined && messages.thinking !== undefined,
   "the Messages recording asks for no thinking": ({ path, ours }, { messages }) =>
-    path.startsWith("reasoning.") && ours === undefined && messages.thinking === undefined && messages.output_config === undefined,
+    path.startsWith("reasoning.") &&
+    ours === undefined &&
+    messages.thinking === undefined &&
+    messages.output_config === undefined,
   "Messages has no such field": ({ path, ours }) =>
     ["text.verbosity", "text.format.description", "prompt_cache_key"].includes(path) && ours === undefined,
   "a format has no name in Messages": ({ path, ours }) => path === "text.format.name" && ours === "output",
@@ -44,21 +47,24 @@ const REASONS: Record<string, (difference: Difference, pair: Pair) => boolean> =
     theirs !== ours &&
     !JSON.stringify(messages.tools).includes("strict"),
   "the recordings say it in other words": ({ path, ours, theirs }, pair) =>
-    /^input\[\d+\]\.content\[\d+\]\.text$/.test(path) && written(pair.messages, ours) && written(pair.responses, theirs),
+    /^input\[\d+\]\.content\[\d+\]\.text$/.test(path) &&
+    written(pair.messages, ours) &&
+    written(pair.responses, theirs),
   "each model called the tool in its own words": ({ path, ours, theirs }, pair) =>
     /^input\[\d+\]\.arguments$/.test(path) && sameKeys(ours, theirs) && written(pair.responses, theirs),
   "each provider gives its own call ids": ({ path, ours, theirs }, pair) =>
     /^input\[\d+\]\.call_id$/.test(path) && written(pair.messages, ours) && written(pair.responses, theirs),
 };
 
-const written = (body: Json, text: unknown) => typeof text === "string" && JSON.stringify(body).includes(JSON.stringify(text).slice(1, -1));
+const written = (body: Json, text: unknown) =>
+  typeof text === "string" && JSON.stringify(body).includes(JSON.stringify(text).slice(1, -1));
 
 const sameKeys = (ours: unknown, theirs: unknown) =>
   Object.keys(JSON.parse(String(ours)) as Json).join() === Object.keys(JSON.parse(String(theirs)) as Json).join();
 
 /** A Responses request without what only a stored conversation has: ids, states, and reasoning that lies at the provider. */
 function bare(item: Item): Item[] {
-  const { id: _, status: __, phase: ___, ...rest } = { type: "message", ...item };
+  const { id: _, status: __, phase: ___, ...rest }: Item = { type: "message", ...item };
   if (rest.type === "reasoning" && rest.encrypted_content === undefined) return [];
   if (rest.type !== "message") return [rest];
   const type = rest.role === "assistant" ? "output_text" : "input_text";

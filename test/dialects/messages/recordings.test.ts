@@ -1,9 +1,9 @@
 // Every recorded Responses stream through this dialect: valid frames, and the recording's own text, thinking, calls, stop and usage.
 
 import { expect, test } from "bun:test";
-import { blocksOf, type Event, type Item, seal, unseal } from "codexd/plugin";
 import Ajv from "ajv/dist/2020.js";
 import addFormats from "ajv-formats";
+import { blocksOf, type Event, type Item, seal, unseal } from "codexd/plugin";
 import { messages } from "../../../plugins/translate/messages/index.ts";
 import { bytes, HAS_DATA, type Json, json, lines } from "./data.ts";
 import { type Accumulated, accumulate, type Block, checkLife, context, encode, frames, read } from "./exchange.ts";
@@ -28,7 +28,9 @@ const kinds: Record<string, string> = {
 /** One validator for each event type, so that an error names the field and not the union. */
 const validators = new Map(
   HAS_DATA
-    ? Object.entries(kinds).map(([type, name]) => [type, ajv.compile({ $ref: `#/$defs/${name}`, $defs: schema.$defs })] as const)
+    ? Object.entries(kinds).map(
+        ([type, name]) => [type, ajv.compile({ $ref: `#/$defs/${name}`, $defs: schema.$defs })] as const,
+      )
     : [],
 );
 const isMessage = HAS_DATA ? ajv.compile(json("schemas/anthropic.Message.schema.json")) : undefined;
@@ -44,21 +46,32 @@ interface Said {
 }
 
 function said(list: readonly Event[]): Said | undefined {
-  const terminal = list.findLast((event) => event.type === "response.completed" || event.type === "response.incomplete");
+  const terminal = list.findLast(
+    (event) => event.type === "response.completed" || event.type === "response.incomplete",
+  );
   if (!terminal) return undefined;
   const response = terminal.data.response as Json;
-  const done = list.filter((event) => event.type === "response.output_item.done").map((event) => event.data.item as Item);
+  const done = list
+    .filter((event) => event.type === "response.output_item.done")
+    .map((event) => event.data.item as Item);
   const items = done.length > 0 ? done : ((response.output ?? []) as Item[]);
   const of = (type: string) => items.filter((item) => item.type === type);
-  const parts = (item: Item, field: string) => ((item[field] ?? []) as { text?: string }[]).map((part) => part.text ?? "");
+  const parts = (item: Item, field: string) =>
+    ((item[field] ?? []) as { text?: string }[]).map((part) => part.text ?? "");
   const thoughts = (item: Item) => {
     const summary = parts(item, "summary").filter((part) => part !== "");
     return (summary.length > 0 ? summary : parts(item, "content")).join("\n\n");
   };
   return {
-    text: of("message").flatMap((item) => parts(item, "content")).join(""),
-    thinking: of("reasoning").map(thoughts).filter((text) => text !== ""),
-    signatures: of("reasoning").map((item) => item.encrypted_content).filter((sealed) => typeof sealed === "string"),
+    text: of("message")
+      .flatMap((item) => parts(item, "content"))
+      .join(""),
+    thinking: of("reasoning")
+      .map(thoughts)
+      .filter((text) => text !== ""),
+    signatures: of("reasoning")
+      .map((item) => item.encrypted_content)
+      .filter((sealed) => typeof sealed === "string"),
     calls: items
       .filter((item) => item.type === "function_call" || item.type === "custom_tool_call")
       .map((item) => ({
@@ -73,16 +86,29 @@ function said(list: readonly Event[]): Said | undefined {
 
 function checkSame(message: Accumulated | { content: Block[]; stop_reason: unknown; usage: Json }, is: Said): void {
   const of = (type: string) => message.content.filter((block) => block.type === type);
-  expect(of("text").map((block) => block.text).join("")).toBe(is.text);
-  expect(of("thinking").map((block) => block.thinking).filter((text) => text !== "")).toEqual(is.thinking);
+  expect(
+    of("text")
+      .map((block) => block.text)
+      .join(""),
+  ).toBe(is.text);
+  expect(
+    of("thinking")
+      .map((block) => block.thinking)
+      .filter((text) => text !== ""),
+  ).toEqual(is.thinking);
   const opened = of("thinking").map((block) => unseal(block.signature)?.content);
   expect(opened.filter((content) => content !== undefined)).toEqual(is.signatures);
   expect(of("tool_use").map(({ id, name, input }) => ({ id, name, input }))).toEqual(is.calls);
   const ended = is.status === "response.incomplete" ? "max_tokens" : "end_turn";
   expect(message.stop_reason).toBe(is.calls.length > 0 ? "tool_use" : ended);
   if (is.usage === undefined) return;
-  const { input_tokens, cache_read_input_tokens, cache_creation_input_tokens, output_tokens } = message.usage as Record<string, number>;
-  expect(Number(input_tokens) + Number(cache_read_input_tokens) + Number(cache_creation_input_tokens)).toBe(Number(is.usage.input_tokens));
+  const { input_tokens, cache_read_input_tokens, cache_creation_input_tokens, output_tokens } = message.usage as Record<
+    string,
+    number
+  >;
+  expect(Number(input_tokens) + Number(cache_read_input_tokens) + Number(cache_creation_input_tokens)).toBe(
+    Number(is.usage.input_tokens),
+  );
   expect(cache_read_input_tokens).toBe(Number((is.usage.input_tokens_details as Json | undefined)?.cached_tokens ?? 0));
   expect(output_tokens).toBe(Number(is.usage.output_tokens));
 }
@@ -114,7 +140,9 @@ for (const path of paths) {
 
   test(`${name}: the same as a unary reply`, () => {
     const terminal = list.findLast((event) => /^response\.(?:completed|incomplete)$/.test(event.type)) as Event;
-    const done = list.filter((event) => event.type === "response.output_item.done").map((event) => event.data.item as Item);
+    const done = list
+      .filter((event) => event.type === "response.output_item.done")
+      .map((event) => event.data.item as Item);
     const response = { ...(terminal.data.response as Json), ...(done.length > 0 ? { output: done } : {}) };
     expect(blocksOf(response).at(-1)?.kind).toBe("finish");
     const message = messages.reply(response, context());

@@ -10,7 +10,9 @@ const vectors = new Map(lines("vectors.jsonl").map((vector) => [vector.id as str
 const input = (id: string) => vectors.get(id)?.input as Json;
 
 /** Version byte, time, IV, 16 bytes of ciphertext, MAC: what an upstream's ciphertext looks like. */
-const FERNET = Buffer.concat([Buffer.from([0x80, 0, 0, 0, 0, 0x65, 0x53, 0xf1, 0]), Buffer.alloc(64, 7)]).toString("base64url");
+const FERNET = Buffer.concat([Buffer.from([0x80, 0, 0, 0, 0, 0x65, 0x53, 0xf1, 0]), Buffer.alloc(64, 7)]).toString(
+  "base64url",
+);
 
 const run = (list: readonly Event[], of = context()) => {
   const all = frames(encode(list, of));
@@ -52,7 +54,11 @@ describe("requests", () => {
   vector("anth-req-007", () => {
     const { turn, dropped } = decode(input("anth-req-007"));
     expect(turn.tools).toEqual([
-      { type: "web_search", filters: { allowed_domains: ["example.com"] }, user_location: { type: "approximate", city: "Oslo" } },
+      {
+        type: "web_search",
+        filters: { allowed_domains: ["example.com"] },
+        user_location: { type: "approximate", city: "Oslo" },
+      },
     ]);
     expect(turn.tool_choice).toEqual({ type: "web_search" });
     expect(dropped).toEqual(["tools[0].blocked_domains"]);
@@ -68,13 +74,25 @@ describe("requests", () => {
     const body = JSON.parse(JSON.stringify(input("anth-req-009")).replace(/gAAAAA-valid[^"]*/g, FERNET)) as Json;
     const { turn } = decode(body);
     expect(turn.input[0]).toEqual({ type: "reasoning", summary: [], encrypted_content: FERNET });
-    expect(turn.input[1]).toEqual({ type: "message", role: "assistant", content: [{ type: "output_text", text: "answer" }] });
+    expect(turn.input[1]).toEqual({
+      type: "message",
+      role: "assistant",
+      content: [{ type: "output_text", text: "answer" }],
+    });
     expect(JSON.stringify(turn)).not.toContain("secret summary");
   });
 
   vector("anth-req-010", () => {
     expect(types(decode(input("anth-req-010")).turn)).toEqual(["message"]);
-    const inUser = [{ role: "user", content: [{ type: "thinking", thinking: "x", signature: FERNET }, { type: "text", text: "a" }] }];
+    const inUser = [
+      {
+        role: "user",
+        content: [
+          { type: "thinking", thinking: "x", signature: FERNET },
+          { type: "text", text: "a" },
+        ],
+      },
+    ];
     expect(types(decode({ messages: inUser }).turn)).toEqual(["message"]);
   });
 
@@ -158,7 +176,11 @@ describe("streams", () => {
       { type: "response.output_item.done", output_index: 2, ...item("rs_3", "third") },
       finish,
     ];
-    expect(signatures(run(events(list)).content)).toEqual([seal("early", undefined, "rs_1"), "", seal("third", undefined, "rs_3")]);
+    expect(signatures(run(events(list)).content)).toEqual([
+      seal("early", undefined, "rs_1"),
+      "",
+      seal("third", undefined, "rs_3"),
+    ]);
   });
 
   vector("anth-res-007", () => {
@@ -214,10 +236,15 @@ describe("streams", () => {
   });
 
   vector("anth-res-014", () => {
-    const { error } = (input("anth-res-014").events as { error: { code: string; message: string } }[])[0] as { error: Json };
+    const { error } = (input("anth-res-014").events as { error: { code: string; message: string } }[])[0] as {
+      error: Json;
+    };
     const failure = new Failure("upstream_api", { code: String(error.code), message: String(error.message) });
     const [frame] = frames(String(messages.encoder(context()).fail(failure)));
-    expect(frame).toMatchObject({ type: "error", error: { type: "invalid_request_error", message: "flagged", code: "cyber_policy" } });
+    expect(frame).toMatchObject({
+      type: "error",
+      error: { type: "invalid_request_error", message: "flagged", code: "cyber_policy" },
+    });
   });
 });
 
