@@ -17,6 +17,8 @@ export class CallOutput implements Output {
   #arguments = "";
   #unsent = "";
   #told: { tool: ToolName; id: string } | undefined;
+  /** The provider spoke of a custom tool itself, so the arguments are the bare input. */
+  freeform = false;
   /** What was given out of a custom tool's input. */
   #sent = "";
 
@@ -57,7 +59,7 @@ export class CallOutput implements Output {
       this.#unsent = "";
       this.#json = new JsonEnd();
     }
-    this.#json.push(piece);
+    if (!this.freeform) this.#json.push(piece);
     this.#unsent += piece;
   }
 
@@ -78,12 +80,12 @@ export class CallOutput implements Output {
     this.#arguments += piece;
     if (piece === "") return;
     if (tool.kind === "function") emit("response.function_call_arguments.delta", { item_id: id, delta: piece });
-    if (tool.kind === "custom") this.#tellInput(this.#input.push(piece), id, emit);
+    if (tool.kind === "custom") this.#tellInput(this.freeform ? piece : this.#input.push(piece), id, emit);
   }
 
   finish(emit: Emit, status: ItemStatus): Item {
     // A call without parameters may come without arguments, and every client parses what it gets.
-    if (this.empty && status === "completed") this.addArguments("{}");
+    if (this.empty && status === "completed" && !this.freeform) this.addArguments("{}");
     this.#send(emit);
     const { tool, id } = this.#begin(emit);
     const item = { ...this.#item(tool, id), ...this.#content(tool, id, emit), status };
@@ -93,7 +95,7 @@ export class CallOutput implements Output {
 
   #begin(emit: Emit): { tool: ToolName; id: string } {
     if (this.#told) return this.#told;
-    const tool = this.#undo.find(this.#name) ?? { name: this.#name, kind: "function" };
+    const tool = this.#undo.find(this.#name) ?? { name: this.#name, kind: this.freeform ? "custom" : "function" };
     this.#told = { tool, id: this.#mintId(PREFIX[tool.kind]) };
     emit("response.output_item.added", {
       item: { ...this.#item(tool, this.#told.id), ...OPENING[tool.kind], status: "in_progress" },
@@ -119,7 +121,8 @@ export class CallOutput implements Output {
       emit("response.function_call_arguments.done", { item_id: id, name: tool.name, arguments: this.#arguments });
       return { arguments: this.#arguments };
     }
-    if (!this.#input.inside) this.#tellInput(this.#arguments === "{}" ? "" : inputOf(this.#arguments), id, emit);
+    if (!this.freeform && !this.#input.inside)
+      this.#tellInput(this.#arguments === "{}" ? "" : inputOf(this.#arguments), id, emit);
     emit("response.custom_tool_call_input.done", { item_id: id, input: this.#sent });
     return { input: this.#sent };
   }

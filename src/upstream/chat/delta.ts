@@ -8,6 +8,8 @@ export interface CallPiece {
   id: string | undefined;
   name: string | undefined;
   arguments: unknown;
+  /** A custom tool's own form: what looks like arguments is the bare input. */
+  freeform: boolean;
 }
 
 /** The reasoning text. Providers that fill several of these fields say the same thing in each. */
@@ -23,16 +25,21 @@ export function callPieces(delta: Json): CallPiece[] {
   const pieces: CallPiece[] = [];
   for (const value of Array.isArray(delta.tool_calls) ? (delta.tool_calls as (Json | null)[]) : []) {
     if (!value) continue;
+    const freeform = !value.function && typeof value.custom === "object" && value.custom !== null;
     const called = (value.function ?? value.custom ?? {}) as Json;
     pieces.push({
       index: typeof value.index === "number" ? value.index : undefined,
       id: text(value.id),
       name: text(called.name),
       arguments: called.arguments ?? called.input,
+      freeform,
     });
   }
   const legacy = delta.function_call as Json | null | undefined;
-  if (legacy) pieces.push({ index: 0, id: undefined, name: text(legacy.name), arguments: legacy.arguments });
+  if (legacy) {
+    const { name, arguments: args } = legacy;
+    pieces.push({ index: 0, id: undefined, name: text(name), arguments: args, freeform: false });
+  }
   return pieces;
 }
 

@@ -53,7 +53,7 @@ class MessageBuilder {
 
   item(item: Item, index: number): void {
     if (isCall(item)) this.#assistant((open) => open.refusal === undefined).calls.push(index);
-    else if (isOutput(item)) this.#orphan(item, index);
+    else if (isOutput(item)) this.#outputItem(item, index);
     else if (item.type === "message" || item.type === undefined) this.#message(item, index);
     else if (item.type === "reasoning") this.#reasoning(item);
     else if (item.type === "agent_message") this.#agentMessage(item, index);
@@ -134,7 +134,9 @@ class MessageBuilder {
   }
 
   /** An output whose call is gone (cut by a client to save room) still tells the model something. */
-  #orphan(item: Item, index: number): void {
+  #outputItem(item: Item, index: number): void {
+    // A call after an output is the next step, not one more of the same moment.
+    this.#close();
     if (this.#pairs.answered.has(index)) return;
     const parts = this.#output(item, index);
     const title = `Output of the tool call ${typeof item.call_id === "string" ? item.call_id : "without id"}:`;

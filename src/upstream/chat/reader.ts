@@ -179,6 +179,7 @@ export class ChatReader {
     const call = known ?? this.#newCall(piece);
     if (!known) fresh.add(call);
     if (piece.index !== undefined) this.#byIndex.set(piece.index, call);
+    if (piece.freeform) call.freeform = true;
     if (piece.name) call.addName(piece.name);
     const text = argumentsOf(piece.arguments);
     if (text !== "" && this.#queue.includes(call)) call.addArguments(text);
