@@ -52,7 +52,7 @@ test("a refused upstream credential is never a 401 to the client", async () => {
 
 test("an edge challenge is recognised and named", async () => {
   await using it = await ring({ kind: "chatgpt", config: { limits: { retries: 0 } } });
-  const response = await it.ask("FAIL 403_html before");
+  const response = await it.ask("FAIL challenge before");
   const body = (await response.json()) as { error: { code: string } };
   expect([502, 503]).toContain(response.status);
   expect(body.error.code).toBe("upstream_edge_challenge");

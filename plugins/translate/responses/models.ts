@@ -13,11 +13,35 @@ const EFFORT_TEXT: Readonly<Record<string, string>> = {
 };
 
 /** `GET /models?client_version=`: the union of what old and new Codex clients require of an entry (wire/codex.md E). */
-export function catalogue(models: readonly ModelInfo[]): unknown {
-  return { models: models.map((model, index) => ({ ...entry(model, index), ...model.raw, slug: model.slug })) };
+export function catalogue(models: readonly ModelInfo[], query: URLSearchParams): unknown {
+  const version = numbersOf(query.get("client_version"));
+  const entries = models.map((model, index): Entry => ({ ...entry(model, index), ...model.raw, slug: model.slug }));
+  return { models: entries.filter((one) => !isOlder(version, numbersOf(one.minimal_client_version))).map((one) => (isOlder(version, KNOWS_MAX) ? withoutMax(one) : one)) };
 }
 
-function entry(model: ModelInfo, index: number): Record<string, unknown> {
+type Entry = Record<string, unknown> & { slug: string };
+
+/** Clients before this one cannot decode the efforts `max` and `ultra`, and then know no model at all. */
+const KNOWS_MAX = [0, 142, 0];
+
+function numbersOf(version: unknown): number[] | undefined {
+  const match = /^(\d+)\.(\d+)\.(\d+)/.exec(String(version ?? ""));
+  return match ? match.slice(1).map(Number) : undefined;
+}
+
+/** False when either is unknown: a client that does not say its version gets everything. */
+function isOlder(version: number[] | undefined, than: number[] | undefined): boolean {
+  if (!version || !than) return false;
+  const at = version.findIndex((number, index) => number !== than[index]);
+  return at !== -1 && (version[at] as number) < (than[at] as number);
+}
+
+function withoutMax(one: Entry): Entry {
+  const levels = (one.supported_reasoning_levels as { effort?: string }[] | undefined) ?? [];
+  return { ...one, supported_reasoning_levels: levels.filter(({ effort }) => effort !== "max" && effort !== "ultra") };
+}
+
+function entry(model: ModelInfo, index: number): Entry {
   const efforts = model.efforts ?? ["low", "medium", "high"];
   const window = model.contextWindow ?? 272_000;
   return {
