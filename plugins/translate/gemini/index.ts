@@ -3,7 +3,7 @@
 import { countTokens, type Decoded, type Dialect } from "codexd/plugin";
 import { addressOf } from "./address.ts";
 import { decode } from "./decode.ts";
-import { generate } from "./document.ts";
+import { paths } from "./document.ts";
 import { encoder, reply } from "./encode.ts";
 import { renderFailure } from "./failure.ts";
 import { modelEntry, modelList } from "./models.ts";
@@ -14,10 +14,11 @@ export const gemini: Dialect = {
   name: "gemini",
   routes: [
     // Google's SDKs disagree about the version that is current.
-    { method: "POST", path: "/v1beta/models/*", operation: "turn", detail: generate("generateContentBeta", "v1beta") },
-    { method: "POST", path: "/v1/models/*", operation: "turn", detail: generate("generateContent", "v1") },
+    { method: "POST", path: "/v1beta/models/*", operation: "turn" },
+    { method: "POST", path: "/v1/models/*", operation: "turn" },
   ],
   schemas,
+  paths,
   operationOf: ({ params }) => (addressOf(params).method === "countTokens" ? "count" : "turn"),
   decode,
   encoder,

@@ -172,7 +172,7 @@ describe("model lists", () => {
 });
 
 test("every schema that another one points to exists", () => {
-  const json = JSON.stringify({ schemas: gemini.schemas, routes: gemini.routes });
+  const json = JSON.stringify({ schemas: gemini.schemas, paths: gemini.paths });
   const used = [...json.matchAll(/#\/components\/schemas\/(\w+)/g)].map((match) => match[1] as string);
   expect(used.filter((name) => !(name in (gemini.schemas ?? {})))).toEqual([]);
 });
