@@ -7,11 +7,9 @@ const ref = (name: string) => Type.Unsafe({ $ref: `#/components/schemas/${name}`
 const orNull = (schema: TSchema) => Type.Union([schema, Type.Null()]);
 const object = (properties: Record<string, TSchema>, description?: string) =>
   Type.Object(properties, { ...open, ...(description === undefined ? {} : { description }) });
-const anything = Type.Record(Type.String(), Type.Unknown());
+const anything = object({});
 const index = Type.Integer({ minimum: 0, description: "Position of the block in the message's content." });
-const cacheControl = Type.Optional(
-  orNull(Type.Unsafe({ ...anything, description: "Accepted; caching is automatic." })),
-);
+const cacheControl = Type.Optional(orNull(object({}, "Accepted; caching is automatic.")));
 
 const Source = object({ type: Type.String({ description: "base64, url, file, and for documents text or content." }) });
 

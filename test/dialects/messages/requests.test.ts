@@ -1,8 +1,9 @@
 // Request forms that no capture has: every kind of content, thinking and tool, and what is refused by name.
 
 import { expect, test } from "bun:test";
-import { type Exchange, Failure, type Item, type Turn } from "codexd/plugin";
+import { type Exchange, Failure, type Item, seal, type Turn } from "codexd/plugin";
 import { prepare } from "../../../src/upstream/prepare.ts";
+import { opened } from "../../../src/upstream/sealed.ts";
 import type { Json } from "./data.ts";
 import { type Block, decode } from "./exchange.ts";
 
@@ -226,4 +227,17 @@ test("long ids and names fit the wire, the same in call, result, tool and choice
   expect(call.name).toBe(body.tools?.[0]?.name);
   expect(String(call.name).length).toBeLessThanOrEqual(64);
   expect(body.tools?.[0]?.parameters).toEqual({ type: "object", properties: {} });
+});
+
+test("sealed thinking goes back to the account that made it, with its id, and to no other", () => {
+  const thinking = { type: "thinking", thinking: "shown", signature: seal("gAAAA-cipher", "work", "rs_1") };
+  const { body } = prepared({ messages: [{ role: "assistant", content: [thinking, { type: "text", text: "said" }] }] });
+  const types = (account: string) => (opened(body, account).input as Item[]).map((item) => item.type);
+  expect((opened(body, "work").input as Item[])[0]).toMatchObject({
+    type: "reasoning",
+    id: "rs_1",
+    encrypted_content: "gAAAA-cipher",
+  });
+  expect(types("work")).toEqual(["reasoning", "message"]);
+  expect(types("other")).toEqual(["message"]);
 });
