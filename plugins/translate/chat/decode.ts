@@ -53,21 +53,19 @@ const empty = (value: unknown) =>
   value === "" ||
   (typeof value === "object" && Object.keys(value as object).length === 0);
 
-/** Fields with no place in a turn, each with the test for values that ask for nothing and so lose nothing. */
-const NOWHERE: Readonly<Record<string, (value: unknown) => boolean>> = {
+/** Values that ask for nothing: such a field is left out without a word. */
+const IDLE: Readonly<Record<string, (value: unknown) => boolean>> = {
   stop: empty,
-  seed: () => false,
   logit_bias: empty,
   logprobs: empty,
   top_logprobs: empty,
   presence_penalty: empty,
   frequency_penalty: empty,
-  prediction: () => false,
-  audio: () => false,
   modalities: (value) => Array.isArray(value) && value.every((one) => one === "text"),
-  // Would overwrite what is made of the messages.
-  input: () => false,
 };
+
+/** Fields whose answer no event could carry back, and the one that would overwrite what is made of the messages. */
+const NOWHERE = new Set(["logprobs", "top_logprobs", "modalities", "audio", "input"]);
 
 /** Fields that are read by name below. */
 const READ = [
@@ -192,11 +190,8 @@ function formatOf(value: unknown): TextOptions["format"] | undefined {
 function carry(body: Fields, turn: Turn, dropped: Dropped): void {
   for (const [name, value] of Object.entries(body)) {
     if (READ.includes(name) || value === null || value === undefined) continue;
-    const asksNothing = NOWHERE[name];
-    if (asksNothing) {
-      if (!asksNothing(value)) dropped.add(name);
-    } else {
-      turn[name] = SAME[name]?.(value, name) ?? value;
-    }
+    if (IDLE[name]?.(value)) continue;
+    if (NOWHERE.has(name)) dropped.add(name);
+    else turn[name] = SAME[name]?.(value, name) ?? value;
   }
 }
