@@ -204,6 +204,7 @@ export const configSchema = closed(
     store: oneOf(["sqlite"], { default: "sqlite", description: "Engine of the store." }),
     counters: oneOf(["memory"], { default: "memory", description: "Where limits and affinity are counted." }),
     upstreams: Type.Record(Type.String({ pattern: "^[A-Za-z][A-Za-z0-9_-]*$" }), upstream, {
+      additionalProperties: false,
       description: "The backends by name, in order of preference.",
     }),
     models: closed(
