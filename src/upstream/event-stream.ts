@@ -17,22 +17,12 @@ export class EventStream implements AsyncGenerator<Event[], undefined, undefined
   readonly #restore: Restore | undefined;
   readonly #sse = new SseReader();
   #reader: Body | undefined;
-  /** What was read to find out what kind of answer this is. */
-  #first: Uint8Array | undefined;
-  #begun: boolean;
+  #begun = false;
 
-  constructor(
-    connection: Connection,
-    deadline: Deadline,
-    reader: Body | undefined,
-    first?: Uint8Array,
-    restore?: Restore,
-  ) {
+  constructor(connection: Connection, deadline: Deadline, reader: Body | undefined, restore?: Restore) {
     this.#connection = connection;
     this.#deadline = deadline;
     this.#reader = reader;
-    this.#first = first;
-    this.#begun = first !== undefined;
     this.#restore = restore;
   }
 
@@ -41,8 +31,7 @@ export class EventStream implements AsyncGenerator<Event[], undefined, undefined
     if (!reader) return { done: true, value: undefined };
     try {
       for (;;) {
-        const chunk = this.#first ?? (await this.#read(reader));
-        this.#first = undefined;
+        const chunk = await this.#read(reader);
         const events = chunk ? this.#sse.push(chunk) : this.#sse.end();
         if (!chunk) await this.#close();
         if (events.length > 0) return { done: false, value: this.#restored(events) };
@@ -92,7 +81,6 @@ export class EventStream implements AsyncGenerator<Event[], undefined, undefined
   async #close(): Promise<void> {
     const reader = this.#reader;
     this.#reader = undefined;
-    this.#first = undefined;
     this.#deadline.release();
     await reader?.cancel().catch(() => undefined);
   }

@@ -14,6 +14,7 @@ import { type Passing, passOn } from "./pass.ts";
 import { type Prepared, prepare } from "./prepare.ts";
 import { isObject } from "./schema.ts";
 import { opened, withoutCiphertext } from "./sealed.ts";
+import { sniff } from "./sniff.ts";
 import { TurnStates } from "./turn-state.ts";
 import { eventsOfWhole } from "./whole.ts";
 
@@ -195,17 +196,11 @@ export class ResponsesUpstream implements Upstream {
     }
   }
 
-  /** Judges by the content type, or by the first byte where there is none that helps. */
-  async #events(
-    reply: Reply,
-    { restore }: Prepared,
-    secrets: readonly string[],
-  ): Promise<AsyncGenerator<Event[], undefined, undefined>> {
-    const { response, deadline } = reply;
-    const type = response.headers.get("content-type") ?? "";
-    if (type.includes("application/json")) return this.#whole(await this.#connection.json(reply, secrets), restore);
-    if (type.includes("text/html")) throw await this.#connection.refused(reply, secrets);
-    return new EventStream(this.#connection, deadline, response.body?.getReader(), undefined, restore);
+  async #events(answered: Reply, { restore }: Prepared, secrets: readonly string[]): Promise<Answer["events"]> {
+    const { form, reply } = await sniff(answered, this.#connection);
+    if (form === "json") return this.#whole(await this.#connection.json(reply, secrets), restore);
+    if (form === "page") throw await this.#connection.refused(reply, secrets);
+    return new EventStream(this.#connection, reply.deadline, reply.response.body?.getReader(), restore);
   }
 
   async *#whole(body: unknown, restore: Prepared["restore"]): AsyncGenerator<Event[], undefined, undefined> {

@@ -51,9 +51,7 @@ describe("fields", () => {
       parallel_tool_calls: false,
     });
     expect(Object.keys(body).sort()).toEqual(
-      [
-        ...["include", "instructions", "model", "parallel_tool_calls", "prompt_cache_key", "store", "stream"],
-      ].sort(),
+      [...["include", "instructions", "model", "parallel_tool_calls", "prompt_cache_key", "store", "stream"]].sort(),
     );
     expect(body).toMatchObject({ store: false, stream: true, parallel_tool_calls: false });
     expect(body.include).toEqual(["message.output_text.logprobs", "reasoning.encrypted_content"]);
