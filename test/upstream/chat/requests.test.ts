@@ -261,14 +261,19 @@ describe("messages", () => {
         user("hi"),
         { type: "compaction", encrypted_content: "x" },
         { type: "web_search_call", status: "completed", action: { type: "search", query: "q" } },
-        { type: "agent_message", author: "/root", recipient: "/root/a", content: [{ type: "input_text", text: "go" }] },
+        {
+          type: "agent_message",
+          author: "planner",
+          recipient: "worker",
+          content: [{ type: "input_text", text: "go" }],
+        },
         { type: "image_generation_call", id: "ig_1", status: "completed", result: "QQ==" },
         { type: "moonbeam_call", lumens: 7 },
       ],
     });
     expect(dropped).toEqual(["input[1]", "input[2]", "input[5]"]);
     expect(body.messages[1].content).toEqual([
-      { type: "text", text: "Message from /root to /root/a:" },
+      { type: "text", text: "Message from planner to worker:" },
       { type: "text", text: "go" },
     ]);
     expect(body.messages[2].content[0].image_url.url).toBe("data:image/png;base64,QQ==");
