@@ -5,7 +5,7 @@ import { invalid } from "../core/failure.ts";
 import type { Decoded, Session } from "../core/hooks.ts";
 import type { Item, Turn } from "../core/turn.ts";
 
-const HEADERS = ["session_id", "session-id", "conversation_id", "x-session-id", "x-session-affinity", "x-claude-code-session-id"];
+const HEADERS = ["session_id", "session-id", "conversation_id", "x-session-id", "x-session-affinity"];
 const LONGEST = 256;
 
 /** Takes `session_id` out of the body: it never goes upstream as a field. */
