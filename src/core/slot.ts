@@ -1,6 +1,7 @@
 // Which output item an event belongs to, for upstreams that leave out indexes or ids, repeat them, or change them midway.
 
 import type { EventData } from "./event.ts";
+import { Thoughts } from "./thoughts.ts";
 import type { Item } from "./turn.ts";
 
 /** A block that was opened, with what was sent of it, so that nothing is repeated when the whole comes later. */
@@ -22,11 +23,7 @@ export interface Slot {
   unindexed: boolean;
   /** Citations already told, as JSON. */
   cited: Set<string> | undefined;
-  /** What was sent of each reasoning part, in order. */
-  thoughts: string[];
-  /** The last of them may still grow; `thought` is the index that the upstream gave it, if any. */
-  thinking: boolean;
-  thought: string | undefined;
+  thoughts: Thoughts;
 }
 
 /** The items of one response. */
@@ -120,9 +117,7 @@ export class Slots {
       early: "",
       unindexed: false,
       cited: undefined,
-      thoughts: [],
-      thinking: false,
-      thought: undefined,
+      thoughts: new Thoughts(),
     };
     this.all.push(slot);
     return slot;
