@@ -14,13 +14,15 @@ export class Collector {
   #ended: Record<string, unknown> | undefined;
 
   push(event: Event): void {
-    if (event.type === "response.created" || event.type === "response.in_progress") this.#begun = { ...this.#begun, ...objectOf(event.data.response) };
+    if (event.type === "response.created" || event.type === "response.in_progress")
+      this.#begun = { ...this.#begun, ...objectOf(event.data.response) };
     else if (event.type === "response.output_item.done" && event.data.item) {
       const { output_index: at, item } = event.data;
       this.#items.push({ at: typeof at === "number" ? at : this.#items.length, item: item as Item });
     } else if (event.type === "response.output_text.delta") {
       for (const block of this.#fold.push(event)) if (block.kind === "delta") this.#text += block.text;
-    } else if (event.type === "response.completed" || event.type === "response.incomplete") this.#ended = objectOf(event.data.response);
+    } else if (event.type === "response.completed" || event.type === "response.incomplete")
+      this.#ended = objectOf(event.data.response);
   }
 
   get complete(): boolean {
@@ -43,7 +45,14 @@ export class Collector {
   /** An upstream that finishes no item still said something. */
   #bare(): Item[] {
     if (this.#text === "") return [];
-    return [{ type: "message", role: "assistant", status: "completed", content: [{ type: "output_text", text: this.#text, annotations: [] }] }];
+    return [
+      {
+        type: "message",
+        role: "assistant",
+        status: "completed",
+        content: [{ type: "output_text", text: this.#text, annotations: [] }],
+      },
+    ];
   }
 }
 

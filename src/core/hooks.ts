@@ -147,7 +147,14 @@ export interface Dialect {
   /** OpenAPI path items for routes that end in `*`, whose paths the document has to spell out. */
   readonly paths?: Readonly<Record<string, unknown>>;
   /** Turns a parsed body into a turn. Throws `Failure` (`invalid`) with the path of the field at fault. */
-  decode(input: { body: Record<string, unknown>; path: string; params: Record<string, string>; headers: Headers; query: URLSearchParams; mint: Mint }): Decoded;
+  decode(input: {
+    body: Record<string, unknown>;
+    path: string;
+    params: Record<string, string>;
+    headers: Headers;
+    query: URLSearchParams;
+    mint: Mint;
+  }): Decoded;
   /** For a route that serves several operations (Gemini puts the method into the path): which one this is. */
   operationOf?(input: { params: Record<string, string> }): "turn" | "count";
   encoder(context: ReplyContext): Encoder;
@@ -201,7 +208,10 @@ export interface Hooks {
   /** After an upstream was chosen: the last word before it is asked. Throw a `Failure` to refuse. */
   upstream?(exchange: Exchange): void | Promise<void>;
   /** Looks at, changes, drops (null) or adds to the events named in `types`. */
-  events?: { types: readonly string[] | "all"; handle(event: Event, exchange: Exchange): Event | Event[] | null | undefined };
+  events?: {
+    types: readonly string[] | "all";
+    handle(event: Event, exchange: Exchange): Event | Event[] | null | undefined;
+  };
   /** A failure on its way to the client: return another one to replace it. */
   failure?(failure: Failure, exchange: Exchange | undefined): Failure | undefined;
   /** Once per exchange, when its last byte is decided. */

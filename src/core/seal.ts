@@ -20,7 +20,9 @@ export function accountMark(account: string): string {
 
 /** Packs an item's ciphertext for a signature field. The result has only characters that are legal in base64 fields, dots and dashes. */
 export function seal(content: string, account: string | undefined, id: string | undefined): string {
-  const head = Buffer.from(JSON.stringify([account === undefined ? null : accountMark(account), id ?? null])).toString("base64url");
+  const head = Buffer.from(JSON.stringify([account === undefined ? null : accountMark(account), id ?? null])).toString(
+    "base64url",
+  );
   return `${PREFIX}${head}.${content}`;
 }
 
@@ -36,7 +38,10 @@ export function unseal(signature: unknown): Sealed | undefined {
   const dot = signature.indexOf(".", PREFIX.length);
   if (dot === -1) return undefined;
   try {
-    const [mark, id] = JSON.parse(Buffer.from(signature.slice(PREFIX.length, dot), "base64url").toString()) as [unknown, unknown];
+    const [mark, id] = JSON.parse(Buffer.from(signature.slice(PREFIX.length, dot), "base64url").toString()) as [
+      unknown,
+      unknown,
+    ];
     return {
       mark: typeof mark === "string" ? mark : undefined,
       id: typeof id === "string" ? id : undefined,

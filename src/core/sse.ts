@@ -1,6 +1,6 @@
 // Cuts a byte stream into server-sent events: any chunking, CR, LF or CRLF, comments, split UTF-8, bounded memory.
 
-import { Event, dataOf } from "./event.ts";
+import { dataOf, Event } from "./event.ts";
 import { Failure } from "./failure.ts";
 
 const LF = 10;
