@@ -8,4 +8,10 @@ import { translate } from "./translate/index.ts";
 import { usageLog } from "./usage-log/index.ts";
 
 /** What a configuration's `plugins` list may name, in the order of the default chain. */
-export const builtIn: readonly Plugin<never>[] = [auth, modelEffort, translate, usageLog, compact] as readonly Plugin<never>[];
+export const builtIn: readonly Plugin<never>[] = [
+  auth,
+  modelEffort,
+  translate,
+  usageLog,
+  compact,
+] as readonly Plugin<never>[];

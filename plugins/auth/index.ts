@@ -1,8 +1,8 @@
 // Decides who is asking: finds the licence behind a request's key before anything else of the request is read.
 
 import { createHash } from "node:crypto";
-import { type Credentials, definePlugin, Failure, type Host, type Principal } from "codexd/plugin";
 import { type Static, Type } from "@sinclair/typebox";
+import { type Credentials, definePlugin, Failure, type Host, type Principal } from "codexd/plugin";
 import { FailureWindow } from "./window.ts";
 
 const Key = Type.Object(

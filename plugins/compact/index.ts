@@ -1,12 +1,17 @@
 // Answers for `/responses/compact`: passes it to upstreams that speak the Responses wire, refuses it by name elsewhere.
 
-import { definePlugin, Failure } from "codexd/plugin";
 import { type Static, Type } from "@sinclair/typebox";
+import { definePlugin, Failure } from "codexd/plugin";
 
-const later = (what: string) => Type.Optional(Type.Literal(false, { description: `${what}: not supported yet, so only \`false\`.` }));
+const later = (what: string) =>
+  Type.Optional(Type.Literal(false, { description: `${what}: not supported yet, so only \`false\`.` }));
 
 const Options = Type.Object(
-  { summarise: later("Summarising by codexd itself"), auto: later("Automatic compaction"), at: Type.Optional(Type.Number({ minimum: 0.1, maximum: 1 })) },
+  {
+    summarise: later("Summarising by codexd itself"),
+    auto: later("Automatic compaction"),
+    at: Type.Optional(Type.Number({ minimum: 0.1, maximum: 1 })),
+  },
   { additionalProperties: false },
 );
 
@@ -19,7 +24,10 @@ export const compact = definePlugin<Static<typeof Options> | undefined>({
       operations: ["compact"],
       upstream(exchange) {
         if (exchange.operation !== "compact" || exchange.upstream?.wire !== "chat") return;
-        throw new Failure("invalid_request", { code: "invalid_request", message: "compact endpoint requires responses wire api" });
+        throw new Failure("invalid_request", {
+          code: "invalid_request",
+          message: "compact endpoint requires responses wire api",
+        });
       },
     };
   },

@@ -1,7 +1,7 @@
 // Resolves what a request calls its model: the model itself, its reasoning effort and its speed tier (product.md).
 
-import { definePlugin, EFFORTS, type Exchange, Failure, invalid, type ModelInfo } from "codexd/plugin";
 import { type Static, Type } from "@sinclair/typebox";
+import { definePlugin, EFFORTS, type Exchange, Failure, invalid, type ModelInfo } from "codexd/plugin";
 import { parseName } from "./name.ts";
 
 const Options = Type.Object(
@@ -61,8 +61,13 @@ function bodyEffort(exchange: Exchange, model: ModelInfo): string | undefined {
     if (known.includes(asked)) return asked;
     if (RANK.includes(asked) && (exchange.lenientEffort || BLIND.includes(asked))) return nearest(asked, known);
   }
-  const field = (exchange.wants.names as Record<string, string> | undefined)?.["reasoning.effort"] ?? "reasoning.effort";
-  throw invalid(field, `${model.slug} has no effort ${JSON.stringify(asked)}; legal: ${(known ?? EFFORTS).join(", ")}`, "unsupported_effort");
+  const field =
+    (exchange.wants.names as Record<string, string> | undefined)?.["reasoning.effort"] ?? "reasoning.effort";
+  throw invalid(
+    field,
+    `${model.slug} has no effort ${JSON.stringify(asked)}; legal: ${(known ?? EFFORTS).join(", ")}`,
+    "unsupported_effort",
+  );
 }
 
 /** Defaults are wishes: they bend to what the model has. */

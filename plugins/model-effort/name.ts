@@ -29,7 +29,10 @@ export function parseName(name: string, models: Models): ParsedName {
     if (parameters.length > 0) return withParameters(name, found, parameters, close(name, models));
   }
   const family = familyDefault(base, models);
-  if (family) return inner.length > 0 || family.parameters.length > 0 ? withParameters(name, family.found, [...family.parameters, ...inner], "") : family.found;
+  if (family)
+    return inner.length > 0 || family.parameters.length > 0
+      ? withParameters(name, family.found, [...family.parameters, ...inner], "")
+      : family.found;
   throw unknownModel(name, models);
 }
 
@@ -38,7 +41,10 @@ function find(name: string, models: Models, depth = 0): ParsedName | undefined {
   const target = Object.hasOwn(models.aliases, name) ? models.aliases[name] : undefined;
   if (target !== undefined && target !== name) {
     if (depth > 4) throw invalid("model", `the alias ${name} leads in a circle`);
-    return find(target, models, depth + 1) ?? parseName(target, { ...models, find: (slug) => models.find(slug), all: () => models.all(), aliases: {} });
+    return (
+      find(target, models, depth + 1) ??
+      parseName(target, { ...models, find: (slug) => models.find(slug), all: () => models.all(), aliases: {} })
+    );
   }
   const model = models.find(name);
   return model ? { model } : undefined;
@@ -56,16 +62,26 @@ function withParameters(name: string, found: ParsedName, parameters: string[], h
   let tier: string | undefined;
   for (const parameter of parameters) {
     if (NAMED_EFFORTS.includes(parameter)) {
-      if (effort !== undefined) throw invalid("model", `${name}: more than one effort (${effort}, ${parameter}); name one of ${legal}`, "unsupported_effort");
+      if (effort !== undefined)
+        throw invalid(
+          "model",
+          `${name}: more than one effort (${effort}, ${parameter}); name one of ${legal}`,
+          "unsupported_effort",
+        );
       if (found.model.efforts && !found.model.efforts.includes(parameter)) {
         throw invalid("model", `${found.model.slug} has no effort ${parameter}; legal: ${legal}`, "unsupported_effort");
       }
       effort = parameter;
     } else if (Object.hasOwn(TIERS, parameter)) {
-      if (tier !== undefined) throw invalid("model", `${name}: more than one speed tier; legal: ${legal}`, "unsupported_parameter");
+      if (tier !== undefined)
+        throw invalid("model", `${name}: more than one speed tier; legal: ${legal}`, "unsupported_parameter");
       tier = TIERS[parameter];
     } else {
-      throw invalid("model", `there is no model ${name}, and ${found.model.slug} has no parameter "${parameter}"; legal: ${legal}${hint}`, "unsupported_parameter");
+      throw invalid(
+        "model",
+        `there is no model ${name}, and ${found.model.slug} has no parameter "${parameter}"; legal: ${legal}${hint}`,
+        "unsupported_parameter",
+      );
     }
   }
   return {
@@ -84,7 +100,10 @@ function familyDefault(base: string, models: Models): { found: ParsedName; param
   if (!/^(claude|gemini)-/.test(base)) return undefined;
   const tokens = base.split("-");
   const parameters: string[] = [];
-  while (tokens.length > 1 && (NAMED_EFFORTS.includes(tokens.at(-1) ?? "") || Object.hasOwn(TIERS, tokens.at(-1) ?? ""))) {
+  while (
+    tokens.length > 1 &&
+    (NAMED_EFFORTS.includes(tokens.at(-1) ?? "") || Object.hasOwn(TIERS, tokens.at(-1) ?? ""))
+  ) {
     parameters.unshift(tokens.pop() as string);
   }
   const aliased = parameters.length > 0 ? find(tokens.join("-"), models) : undefined;

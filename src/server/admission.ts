@@ -15,9 +15,20 @@ export function keysOf(headers: Headers, query: URLSearchParams): string[] {
 }
 
 /** The caller's licence. Throws the refusal. */
-export async function authenticate(request: Request, url: URL, peer: string, gateway: Gateway, loopback: boolean): Promise<Principal> {
+export async function authenticate(
+  request: Request,
+  url: URL,
+  peer: string,
+  gateway: Gateway,
+  loopback: boolean,
+): Promise<Principal> {
   const { headers } = request;
-  const principal = await gateway.chain.authenticate({ keys: keysOf(headers, url.searchParams), headers, peer, loopback });
+  const principal = await gateway.chain.authenticate({
+    keys: keysOf(headers, url.searchParams),
+    headers,
+    peer,
+    loopback,
+  });
   if (principal.id === "local") refuseStrangers(headers);
   return principal;
 }
@@ -29,11 +40,18 @@ export async function authenticate(request: Request, url: URL, peer: string, gat
 function refuseStrangers(headers: Headers): void {
   const host = headers.get("host");
   if (host !== null && !LOOPBACK_NAMES.test(host)) {
-    throw new Failure("invalid_request", { code: "invalid_request", message: "without a licence this server answers only to localhost, 127.0.0.1 and [::1] as Host; create a licence to use other names" });
+    throw new Failure("invalid_request", {
+      code: "invalid_request",
+      message:
+        "without a licence this server answers only to localhost, 127.0.0.1 and [::1] as Host; create a licence to use other names",
+    });
   }
   const origin = headers.get("origin");
   if (origin !== null && origin !== "null" && !LOOPBACK_NAMES.test(origin.replace(/^https?:\/\//i, ""))) {
-    throw new Failure("permission", { code: "origin_not_allowed", message: "without a licence this server does not answer pages of other origins" });
+    throw new Failure("permission", {
+      code: "origin_not_allowed",
+      message: "without a licence this server does not answer pages of other origins",
+    });
   }
 }
 

@@ -9,8 +9,8 @@ import { modelsAnswer } from "./model-lists.ts";
 import { pass } from "./passing.ts";
 import { renderFailure } from "./render.ts";
 import { MODEL_ROUTES, methodsAt, PASSED, type Route, routesOf, UNBUILT } from "./routes.ts";
-import type { Surroundings } from "./surroundings.ts";
 import { serveExchange, type Traffic } from "./serve-exchange.ts";
+import type { Surroundings } from "./surroundings.ts";
 
 export interface App {
   fetch(request: Request): Response | Promise<Response>;
@@ -35,13 +35,22 @@ export function createApp(gateway: Gateway, traffic: Traffic, around: Surroundin
       traffic,
       around.loopback,
     );
-  for (const route of routes) app.route(route.method, `${base}${route.path}`, exchange(route), { parse: "none", detail: route.route.detail ?? {} });
+  for (const route of routes)
+    app.route(route.method, `${base}${route.path}`, exchange(route), {
+      parse: "none",
+      detail: route.route.detail ?? {},
+    });
   const openai = openaiDialect(gateway);
   for (const { path, form } of MODEL_ROUTES) {
-    app.get(`${base}${path}`, ({ request, params }) => modelsAnswer(request, form, (params as Record<string, string> | undefined)?.["*"], gateway, around));
+    app.get(`${base}${path}`, ({ request, params }) =>
+      modelsAnswer(request, form, (params as Record<string, string> | undefined)?.["*"], gateway, around),
+    );
   }
   for (const path of PASSED) {
-    for (const prefix of ["", "/v1"]) app.post(`${base}${prefix}${path}`, ({ request }) => pass(request, path, gateway, around, openai), { parse: "none" });
+    for (const prefix of ["", "/v1"])
+      app.post(`${base}${prefix}${path}`, ({ request }) => pass(request, path, gateway, around, openai), {
+        parse: "none",
+      });
   }
   for (const { method, path, message } of UNBUILT) {
     const route: Route = { method, path, dialect: openai, route: { method, path, operation: "unsupported", message } };
@@ -49,7 +58,9 @@ export function createApp(gateway: Gateway, traffic: Traffic, around: Surroundin
   }
   app.get(`${base}/api/hello`, () => new Response(null));
   const table = tableOf(routes);
-  app.onError(({ request, code, error }) => (code === "NOT_FOUND" ? unknown(request, base, table, gateway) : broken(request, error, gateway)));
+  app.onError(({ request, code, error }) =>
+    code === "NOT_FOUND" ? unknown(request, base, table, gateway) : broken(request, error, gateway),
+  );
   return { fetch: (request) => app.fetch(request) };
 }
 
@@ -58,25 +69,43 @@ function tableOf(routes: readonly Route[]): { method: string; path: string }[] {
     ...routes,
     ...UNBUILT,
     ...MODEL_ROUTES.map(({ path }) => ({ method: "GET", path })),
-    ...PASSED.flatMap((path) => [{ method: "POST", path }, { method: "POST", path: `/v1${path}` }]),
+    ...PASSED.flatMap((path) => [
+      { method: "POST", path },
+      { method: "POST", path: `/v1${path}` },
+    ]),
     { method: "GET", path: "/api/hello" },
   ];
 }
 
-function unknown(request: Request, base: string, table: readonly { method: string; path: string }[], gateway: Gateway): Response {
+function unknown(
+  request: Request,
+  base: string,
+  table: readonly { method: string; path: string }[],
+  gateway: Gateway,
+): Response {
   const { pathname } = new URL(request.url);
   const path = pathname.startsWith(base) ? pathname.slice(base.length) : pathname;
   const allowed = methodsAt(path, table);
   const failure =
     allowed.length > 0
-      ? new Failure("wrong_method", { code: "method_not_allowed", message: `${request.method} is not allowed on ${pathname}; legal: ${allowed.join(", ")}`, headers: { allow: allowed.join(", ") } })
-      : new Failure("unknown_path", { code: "not_found", message: `there is nothing at ${request.method} ${pathname}; clients use paths under ${base}/v1` });
+      ? new Failure("wrong_method", {
+          code: "method_not_allowed",
+          message: `${request.method} is not allowed on ${pathname}; legal: ${allowed.join(", ")}`,
+          headers: { allow: allowed.join(", ") },
+        })
+      : new Failure("unknown_path", {
+          code: "not_found",
+          message: `there is nothing at ${request.method} ${pathname}; clients use paths under ${base}/v1`,
+        });
   return failed(failure, request, path, gateway);
 }
 
 function broken(request: Request, error: unknown, gateway: Gateway): Response {
   gateway.services.log.error("internal error", { error: String(error), stack: (error as Error | undefined)?.stack });
-  const failure = new Failure("internal", { code: "internal_error", message: "codexd met an internal error; the server's log has it under this request's id" });
+  const failure = new Failure("internal", {
+    code: "internal_error",
+    message: "codexd met an internal error; the server's log has it under this request's id",
+  });
   return failed(failure, request, new URL(request.url).pathname, gateway);
 }
 

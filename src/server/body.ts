@@ -10,7 +10,10 @@ const utf8 = new TextDecoder();
 export async function readBody(request: Request, limit: number): Promise<Uint8Array> {
   const declared = Number(request.headers.get("content-length") ?? 0);
   if (declared > limit) throw tooLarge(limit);
-  const encodings = (request.headers.get("content-encoding") ?? "").toLowerCase().split(",").map((one) => one.trim());
+  const encodings = (request.headers.get("content-encoding") ?? "")
+    .toLowerCase()
+    .split(",")
+    .map((one) => one.trim());
   const applied = encodings.filter((one) => one !== "" && one !== "identity");
   // Most requests are small and plain: one call, no stream machinery. The server's own cap bounds an undeclared length.
   if (declared > 0 && applied.length === 0) return new Uint8Array(await request.arrayBuffer());
@@ -29,7 +32,8 @@ export async function readJson(request: Request, limit: number): Promise<Record<
   } catch (error) {
     throw invalid("body", `the request body is not valid JSON: ${(error as Error).message}`, "invalid_json");
   }
-  if (typeof value !== "object" || value === null || Array.isArray(value)) throw invalid("body", "the request body must be a JSON object");
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    throw invalid("body", "the request body must be a JSON object");
   tame(value);
   return value as Record<string, unknown>;
 }
@@ -56,7 +60,12 @@ async function decompress(bytes: Uint8Array, encoding: string, limit: number): P
     zstd: createZstdDecompress,
   };
   const engine = engines[encoding]?.();
-  if (!engine) throw new Failure("invalid_request", { code: "invalid_request", status: 415, message: `content-encoding ${encoding} is not supported; legal: zstd, gzip, br, deflate` });
+  if (!engine)
+    throw new Failure("invalid_request", {
+      code: "invalid_request",
+      status: 415,
+      message: `content-encoding ${encoding} is not supported; legal: zstd, gzip, br, deflate`,
+    });
   engine.end(bytes);
   try {
     return await collect(engine as unknown as AsyncIterable<Uint8Array>, limit);
@@ -67,7 +76,10 @@ async function decompress(bytes: Uint8Array, encoding: string, limit: number): P
 }
 
 function tooLarge(limit: number): Failure {
-  return new Failure("too_large", { code: "request_too_large", message: `the request body is larger than ${limit} bytes (limits.body)` });
+  return new Failure("too_large", {
+    code: "request_too_large",
+    message: `the request body is larger than ${limit} bytes (limits.body)`,
+  });
 }
 
 /** Walks the parsed value once: refuses absurd depth, removes `__proto__` keys before anything can assign them. */

@@ -1,7 +1,7 @@
 // The plugin chain at work: sets the plugins up in their order and runs each phase's hooks over an exchange.
 
-import { Value } from "@sinclair/typebox/value";
 import type { TSchema } from "@sinclair/typebox";
+import { Value } from "@sinclair/typebox/value";
 import type { Event } from "../core/event.ts";
 import { Failure, failureOf } from "../core/failure.ts";
 import type { Credentials, Dialect, Exchange, Hooks, Host, Plugin, Principal } from "../core/hooks.ts";
@@ -31,10 +31,14 @@ export class Chain {
   /** Sets every plugin up. Throws an `Error` with the plugin's name when its options are wrong or two claim one dialect. */
   constructor(entries: readonly ChainEntry[], host: Host) {
     this.#host = host;
-    this.#links = entries.map(({ plugin, options }) => ({ name: plugin.name, hooks: plugin.setup(host, checked(plugin, options) as never) }));
+    this.#links = entries.map(({ plugin, options }) => ({
+      name: plugin.name,
+      hooks: plugin.setup(host, checked(plugin, options) as never),
+    }));
     for (const { name, hooks } of this.#links) {
       for (const dialect of hooks.dialects ?? []) {
-        if (this.dialects.some((known) => known.name === dialect.name)) throw new Error(`plugin ${name}: the dialect ${dialect.name} is there already`);
+        if (this.dialects.some((known) => known.name === dialect.name))
+          throw new Error(`plugin ${name}: the dialect ${dialect.name} is there already`);
         this.dialects.push(dialect);
       }
       for (const operation of hooks.operations ?? []) this.operations.add(operation);
@@ -57,7 +61,8 @@ export class Chain {
 
   /** Asks every plugin whether the server may start here. A server that nothing guards stays on loopback. */
   start(server: { host: string; loopback: boolean }): void {
-    if (!this.guarded && !server.loopback) throw new Error(`refusing to listen on ${server.host}: no plugin of the chain authenticates`);
+    if (!this.guarded && !server.loopback)
+      throw new Error(`refusing to listen on ${server.host}: no plugin of the chain authenticates`);
     for (const { hooks } of this.#links) hooks.start?.(server);
   }
 
@@ -69,7 +74,10 @@ export class Chain {
       if (verdict) return verdict;
     }
     if (!this.guarded) return { id: "local" };
-    throw new Failure("authentication", { code: "invalid_api_key", message: "no plugin of the chain accepted this request's key" });
+    throw new Failure("authentication", {
+      code: "invalid_api_key",
+      message: "no plugin of the chain accepted this request's key",
+    });
   }
 
   async turn(exchange: Exchange): Promise<void> {
@@ -130,6 +138,11 @@ function checked(plugin: Plugin<never>, options: unknown): unknown {
   if (options === undefined || options === null) return undefined;
   const errors = [...Value.Errors(plugin.options as TSchema, options)];
   if (errors.length === 0) return options;
-  const told = errors.slice(0, 5).map((error) => `plugins.${plugin.name}${error.path.replaceAll("/", ".")}: ${error.message}, found ${JSON.stringify(error.value)?.slice(0, 60)}`);
+  const told = errors
+    .slice(0, 5)
+    .map(
+      (error) =>
+        `plugins.${plugin.name}${error.path.replaceAll("/", ".")}: ${error.message}, found ${JSON.stringify(error.value)?.slice(0, 60)}`,
+    );
   throw new Error(told.join("\n"));
 }

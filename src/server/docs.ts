@@ -24,14 +24,20 @@ const PAGE = `<!doctype html>
 const START = `SwaggerUIBundle({ url: "/openapi.json", dom_id: "#ui", deepLinking: true, validatorUrl: null });\n`;
 
 // Scripts and styles come from this server only; the page sets inline styles of its own through the DOM, and shows data: images.
-const POLICY = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+const POLICY =
+  "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 const documents = new WeakMap<Gateway, Promise<string>>();
 
 /** Answers for `/openapi.json` and everything under `/docs`; undefined for what is not there. */
 export async function docsAnswer(path: string, gateway: Gateway): Promise<Response | undefined> {
-  const headers = { "content-security-policy": POLICY, "x-content-type-options": "nosniff", "referrer-policy": "no-referrer" };
-  const answer = (body: BodyInit, type: string) => new Response(body, { headers: { ...headers, "content-type": `${type}; charset=utf-8` } });
+  const headers = {
+    "content-security-policy": POLICY,
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+  };
+  const answer = (body: BodyInit, type: string) =>
+    new Response(body, { headers: { ...headers, "content-type": `${type}; charset=utf-8` } });
   switch (path) {
     case "/openapi.json":
       return answer(await documentText(gateway), "application/json");
@@ -53,7 +59,9 @@ function documentText(gateway: Gateway): Promise<string> {
   const known = documents.get(gateway);
   if (known) return known;
   const { config, services, dialects } = gateway;
-  const text = documentOf([...dialects.values()], config.server.basePath, services.version).then((document) => JSON.stringify(document));
+  const text = documentOf([...dialects.values()], config.server.basePath, services.version).then((document) =>
+    JSON.stringify(document),
+  );
   documents.set(gateway, text);
   return text;
 }

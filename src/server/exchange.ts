@@ -1,7 +1,16 @@
 // One client request from arrival to its last byte: the phases in their order, and exactly one receipt whatever happens.
 
 import { Failure, invalid } from "../core/failure.ts";
-import type { Decoded, Dialect, DialectRoute, Exchange, Principal, ReasoningStyle, ReplyContext, Session } from "../core/hooks.ts";
+import type {
+  Decoded,
+  Dialect,
+  DialectRoute,
+  Exchange,
+  Principal,
+  ReasoningStyle,
+  ReplyContext,
+  Session,
+} from "../core/hooks.ts";
 import type { Outcome, Receipt } from "../core/receipt.ts";
 import { type Turn, usageOf } from "../core/turn.ts";
 import type { Prepared, Upstream } from "../upstream/index.ts";
@@ -90,7 +99,11 @@ export class RunningExchange implements Exchange {
     const { config } = this.gateway;
     this.strict = this.#flag("x-codexd-strict") ?? principal.strict ?? config.strict;
     const style = this.headers.get("x-codexd-reasoning");
-    if (style !== null && !STYLES.includes(style)) throw invalid("x-codexd-reasoning", `the header x-codexd-reasoning is ${JSON.stringify(style)}; legal: ${STYLES.join(", ")}`);
+    if (style !== null && !STYLES.includes(style))
+      throw invalid(
+        "x-codexd-reasoning",
+        `the header x-codexd-reasoning is ${JSON.stringify(style)}; legal: ${STYLES.join(", ")}`,
+      );
     this.reasoning = (style as ReasoningStyle | null) ?? principal.reasoning ?? config.reasoning;
   }
 
@@ -131,7 +144,18 @@ export class RunningExchange implements Exchange {
   /** What an encoder or a reply may know of this exchange. */
   context(): ReplyContext {
     const { id, turn, askedModel, wants, reasoning, codexClient, stream, principal, headers } = this;
-    const base = { id, turn, askedModel, wants, reasoning, codexClient, stream, principal, headers, mint: this.gateway.services.mint };
+    const base = {
+      id,
+      turn,
+      askedModel,
+      wants,
+      reasoning,
+      codexClient,
+      stream,
+      principal,
+      headers,
+      mint: this.gateway.services.mint,
+    };
     return this.account === undefined ? base : { ...base, account: this.account };
   }
 
@@ -151,7 +175,10 @@ export class RunningExchange implements Exchange {
   }
 
   /** Writes the receipt; only the first call counts. */
-  settle(outcome: Outcome, options: { failure?: Failure; usage?: unknown; status?: number; record?: boolean } = {}): void {
+  settle(
+    outcome: Outcome,
+    options: { failure?: Failure; usage?: unknown; status?: number; record?: boolean } = {},
+  ): void {
     if (this.#settled) return;
     this.#settled = true;
     if (outcome !== "ok") this.#abort.abort();
@@ -163,7 +190,10 @@ export class RunningExchange implements Exchange {
     return this.#settled;
   }
 
-  #receipt(outcome: Outcome, { failure, usage, status }: { failure?: Failure; usage?: unknown; status?: number }): Receipt {
+  #receipt(
+    outcome: Outcome,
+    { failure, usage, status }: { failure?: Failure; usage?: unknown; status?: number },
+  ): Receipt {
     const counted = usageOf(usage);
     const known = this.principal.id !== "";
     return {

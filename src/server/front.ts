@@ -2,12 +2,12 @@
 
 import { Failure, failureOf } from "../core/failure.ts";
 import { authenticate, isOneHost } from "./admission.ts";
-import type { Surroundings } from "./surroundings.ts";
+import { openaiDialect } from "./envelope.ts";
 import type { Gateway } from "./gateway.ts";
 import type { Metrics } from "./metrics.ts";
-import { openaiDialect } from "./envelope.ts";
 import { renderFailure } from "./render.ts";
 import type { Traffic } from "./serve-exchange.ts";
+import type { Surroundings } from "./surroundings.ts";
 
 const MOST_HEADERS = 100;
 const FORWARDED = ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "via", "x-real-ip"];
@@ -22,10 +22,12 @@ export interface Front {
 /** Answers what belongs to the root; undefined when the request is the application's. */
 export async function frontAnswer(request: Request, front: Front): Promise<Response | undefined> {
   const { headers, method } = request;
-  if (!isOneHost(headers.get("host"))) return text(400, "the Host header must be exactly one name\n", { connection: "close" });
+  if (!isOneHost(headers.get("host")))
+    return text(400, "the Host header must be exactly one name\n", { connection: "close" });
   if (countOf(headers) > MOST_HEADERS) return text(431, `more than ${MOST_HEADERS} header fields\n`);
   if (method === "HEAD") return new Response(null);
-  if (headers.get("upgrade")?.toLowerCase() === "websocket") return text(426, "WebSocket is not supported here; use HTTP\n");
+  if (headers.get("upgrade")?.toLowerCase() === "websocket")
+    return text(426, "WebSocket is not supported here; use HTTP\n");
   const path = pathOf(request.url);
   switch (path) {
     case "/healthz":
@@ -62,12 +64,23 @@ async function guarded(request: Request, front: Front, answer: () => Response): 
   try {
     if (url.pathname !== "/metrics" || !isDirectLoopback(request.headers, peer)) {
       const principal = await authenticate(request, url, peer, gateway, around.loopback);
-      if (principal.id === "local") throw new Failure("authentication", { code: "invalid_api_key", message: `${url.pathname} needs an admin licence: \`codexd keys create --admin\`` });
-      if (!principal.admin) throw new Failure("permission", { code: "admin_required", message: `${url.pathname} needs an admin licence, and ${principal.id} is none` });
+      if (principal.id === "local")
+        throw new Failure("authentication", {
+          code: "invalid_api_key",
+          message: `${url.pathname} needs an admin licence: \`codexd keys create --admin\``,
+        });
+      if (!principal.admin)
+        throw new Failure("permission", {
+          code: "admin_required",
+          message: `${url.pathname} needs an admin licence, and ${principal.id} is none`,
+        });
     }
     return answer();
   } catch (thrown) {
-    return renderFailure(failureOf(thrown), openaiDialect(gateway), { codexClient: false, requestId: gateway.services.mint.id("req_") });
+    return renderFailure(failureOf(thrown), openaiDialect(gateway), {
+      codexClient: false,
+      requestId: gateway.services.mint.id("req_"),
+    });
   }
 }
 

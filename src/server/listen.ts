@@ -55,7 +55,13 @@ class Server implements Serving {
   constructor(config: Config, options: ServeOptions) {
     this.#options = options;
     const log = createLog(config.log);
-    this.#services = { store: openStore(config.data, { log }), log, mint: randomMint(), clock: Date.now, version: options.version };
+    this.#services = {
+      store: openStore(config.data, { log }),
+      log,
+      mint: randomMint(),
+      clock: Date.now,
+      version: options.version,
+    };
     this.#loopback = isLoopback(config.server.host);
     this.#gateway = this.#build(config);
   }
@@ -74,7 +80,11 @@ class Server implements Serving {
   }
 
   #build(config: Config): Gateway {
-    const counter: Plugin<never> = { name: "metrics", apiVersion: 1, setup: () => ({ settled: (receipt) => this.#metrics.count(receipt) }) };
+    const counter: Plugin<never> = {
+      name: "metrics",
+      apiVersion: 1,
+      setup: () => ({ settled: (receipt) => this.#metrics.count(receipt) }),
+    };
     const plugins = [...config.plugins, { name: counter.name }];
     const gateway = createGateway({ ...config, plugins }, this.#services, [...this.#options.builtIn, counter]);
     gateway.chain.start({ host: config.server.host, loopback: isLoopback(config.server.host) });
@@ -111,12 +121,18 @@ class Server implements Serving {
 
   async #load(gateway: Gateway): Promise<App> {
     const { createApp } = await import("./app.ts");
-    return createApp(gateway, this.#traffic, { peerOf: (request) => this.#server?.requestIP(request)?.address ?? "unknown", loopback: this.#loopback });
+    return createApp(gateway, this.#traffic, {
+      peerOf: (request) => this.#server?.requestIP(request)?.address ?? "unknown",
+      loopback: this.#loopback,
+    });
   }
 
   async #answer(request: Request): Promise<Response> {
     const gateway = this.#gateway;
-    const around = { peerOf: (one: Request) => this.#server?.requestIP(one)?.address ?? "unknown", loopback: this.#loopback };
+    const around = {
+      peerOf: (one: Request) => this.#server?.requestIP(one)?.address ?? "unknown",
+      loopback: this.#loopback,
+    };
     const front = await frontAnswer(request, { gateway, traffic: this.#traffic, around, metrics: this.#metrics });
     return front ?? (await this.#application()).fetch(request);
   }
@@ -127,9 +143,16 @@ class Server implements Serving {
       const config = await this.#options.reload();
       const now = this.#gateway.config;
       for (const key of ["host", "port"] as const) {
-        if (config.server[key] !== now.server[key]) log.warn(`server.${key} takes effect at the next start`, { now: now.server[key], configured: config.server[key] });
+        if (config.server[key] !== now.server[key])
+          log.warn(`server.${key} takes effect at the next start`, {
+            now: now.server[key],
+            configured: config.server[key],
+          });
       }
-      const next = this.#build({ ...config, server: { ...config.server, host: now.server.host, port: now.server.port } });
+      const next = this.#build({
+        ...config,
+        server: { ...config.server, host: now.server.host, port: now.server.port },
+      });
       const app = await this.#load(next);
       const old = this.#gateway;
       this.#gateway = next;
@@ -168,7 +191,11 @@ class Server implements Serving {
     const closing = this.#server?.stop();
     const deadline = performance.now() + this.#gateway.config.limits.drain;
     while (live.size > 0 && performance.now() < deadline) await Bun.sleep(20);
-    const failure = new Failure("shutting_down", { code: "server_shutting_down", message: "this server is shutting down", retryAfter: 5 });
+    const failure = new Failure("shutting_down", {
+      code: "server_shutting_down",
+      message: "this server is shutting down",
+      retryAfter: 5,
+    });
     for (const exchange of [...live]) exchange.interrupt(failure);
     // What was interrupted still has its last frames to write; a client that does not read them is cut.
     await Promise.race([closing, Bun.sleep(1000)]);
@@ -184,5 +211,8 @@ function isLoopback(host: string): boolean {
 }
 
 function randomMint(): Mint {
-  return { id: (prefix) => prefix + Bun.randomUUIDv7("hex").replaceAll("-", ""), now: () => Math.floor(Date.now() / 1000) };
+  return {
+    id: (prefix) => prefix + Bun.randomUUIDv7("hex").replaceAll("-", ""),
+    now: () => Math.floor(Date.now() / 1000),
+  };
 }

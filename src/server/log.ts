@@ -6,9 +6,13 @@ const LEVELS = ["debug", "info", "warn", "error"] as const;
 type Level = (typeof LEVELS)[number];
 
 const SECRET_NAME = /authorization|api[-_]?key|secret|password|cookie|^token$|(access|refresh|id)[-_]?token/i;
-const SECRET_VALUE = /\b(sk-[A-Za-z0-9_-]{8,}|cdx_[A-Za-z0-9_-]{8,}|rt_[A-Za-z0-9_-]{8,}|at-[A-Za-z0-9_-]{8,}|eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_.-]+|Bearer\s+[^\s"']+)/g;
+const SECRET_VALUE =
+  /\b(sk-[A-Za-z0-9_-]{8,}|cdx_[A-Za-z0-9_-]{8,}|rt_[A-Za-z0-9_-]{8,}|at-[A-Za-z0-9_-]{8,}|eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_.-]+|Bearer\s+[^\s"']+)/g;
 
-export function createLog(settings: { level: Level; format: "pretty" | "json" }, write: (line: string) => void = (line) => void process.stderr.write(line)): Log {
+export function createLog(
+  settings: { level: Level; format: "pretty" | "json" },
+  write: (line: string) => void = (line) => void process.stderr.write(line),
+): Log {
   const least = LEVELS.indexOf(settings.level);
   const at = (level: Level) => (message: string, fields?: Record<string, unknown>) => {
     if (LEVELS.indexOf(level) < least) return;
@@ -19,7 +23,12 @@ export function createLog(settings: { level: Level; format: "pretty" | "json" },
 }
 
 function mask(fields: Record<string, unknown>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, SECRET_NAME.test(name) ? "***" : typeof value === "string" ? maskText(value) : value]));
+  return Object.fromEntries(
+    Object.entries(fields).map(([name, value]) => [
+      name,
+      SECRET_NAME.test(name) ? "***" : typeof value === "string" ? maskText(value) : value,
+    ]),
+  );
 }
 
 /** Replaces what looks like a key or a token inside a text. */
@@ -34,6 +43,8 @@ function json(level: Level, message: string, fields: Record<string, unknown>): s
 function pretty(level: Level, message: string, fields: Record<string, unknown>): string {
   const rest = Object.entries(fields)
     .filter(([, value]) => value !== undefined && value !== null)
-    .map(([name, value]) => `${name}=${typeof value === "string" && !/\s/.test(value) ? value : JSON.stringify(value)}`);
+    .map(
+      ([name, value]) => `${name}=${typeof value === "string" && !/\s/.test(value) ? value : JSON.stringify(value)}`,
+    );
   return `${new Date().toISOString()} ${level.padEnd(5)} ${[maskText(message), ...rest].join(" ")}\n`;
 }

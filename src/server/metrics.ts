@@ -29,13 +29,32 @@ export class Metrics {
   render(now: { open: number; draining: boolean }): string {
     const memory = process.memoryUsage();
     return [
-      family("codexd_exchanges_total", "counter", "Exchanges that ended, by dialect and outcome.", lines("codexd_exchanges_total", this.#exchanges)),
-      family("codexd_tokens_total", "counter", "Tokens that upstreams counted, by kind; cached is part of input, reasoning of output.", lines("codexd_tokens_total", this.#tokens)),
-      family("codexd_first_content_seconds", "histogram", "Seconds from arrival to the first content.", this.#histogram()),
+      family(
+        "codexd_exchanges_total",
+        "counter",
+        "Exchanges that ended, by dialect and outcome.",
+        lines("codexd_exchanges_total", this.#exchanges),
+      ),
+      family(
+        "codexd_tokens_total",
+        "counter",
+        "Tokens that upstreams counted, by kind; cached is part of input, reasoning of output.",
+        lines("codexd_tokens_total", this.#tokens),
+      ),
+      family(
+        "codexd_first_content_seconds",
+        "histogram",
+        "Seconds from arrival to the first content.",
+        this.#histogram(),
+      ),
       family("codexd_exchanges_open", "gauge", "Exchanges under way.", [`codexd_exchanges_open ${now.open}`]),
       family("codexd_draining", "gauge", "1 while the server shuts down.", [`codexd_draining ${now.draining ? 1 : 0}`]),
-      family("process_resident_memory_bytes", "gauge", "Resident memory in bytes.", [`process_resident_memory_bytes ${memory.rss}`]),
-      family("process_start_time_seconds", "gauge", "Start time in Unix seconds.", [`process_start_time_seconds ${Math.round(performance.timeOrigin / 1000)}`]),
+      family("process_resident_memory_bytes", "gauge", "Resident memory in bytes.", [
+        `process_resident_memory_bytes ${memory.rss}`,
+      ]),
+      family("process_start_time_seconds", "gauge", "Start time in Unix seconds.", [
+        `process_start_time_seconds ${Math.round(performance.timeOrigin / 1000)}`,
+      ]),
     ].join("");
   }
 

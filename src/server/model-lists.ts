@@ -6,25 +6,40 @@ import type { Dialect, Principal } from "../core/hooks.ts";
 import type { ModelInfo } from "../core/models.ts";
 import { authenticate } from "./admission.ts";
 import { openaiDialect } from "./envelope.ts";
-import type { Surroundings } from "./surroundings.ts";
 import { isCodexClient } from "./exchange.ts";
 import type { Gateway } from "./gateway.ts";
 import { renderFailure } from "./render.ts";
+import type { Surroundings } from "./surroundings.ts";
 
-export async function modelsAnswer(request: Request, form: "list" | "one", name: string | undefined, gateway: Gateway, around: Surroundings): Promise<Response> {
+export async function modelsAnswer(
+  request: Request,
+  form: "list" | "one",
+  name: string | undefined,
+  gateway: Gateway,
+  around: Surroundings,
+): Promise<Response> {
   const url = new URL(request.url);
   const dialect = callersDialect(url, request.headers, gateway);
   const requestId = gateway.services.mint.id("req_");
   try {
     const principal = await authenticate(request, url, around.peerOf(request), gateway, around.loopback);
     if (principal.dialects && !principal.dialects.includes(dialect.name)) {
-      throw new Failure("permission", { code: "dialect_not_allowed", message: `the licence ${principal.id} may not use the ${dialect.name} dialect; it may use ${principal.dialects.join(", ")}` });
+      throw new Failure("permission", {
+        code: "dialect_not_allowed",
+        message: `the licence ${principal.id} may not use the ${dialect.name} dialect; it may use ${principal.dialects.join(", ")}`,
+      });
     }
     await gateway.models.ready();
-    const body = form === "list" ? dialect.models?.(visible(gateway, principal), url.searchParams) : dialect.model?.(one(gateway, principal, name ?? ""));
+    const body =
+      form === "list"
+        ? dialect.models?.(visible(gateway, principal), url.searchParams)
+        : dialect.model?.(one(gateway, principal, name ?? ""));
     return tagged(request, JSON.stringify(body), requestId);
   } catch (thrown) {
-    return renderFailure(gateway.chain.failure(thrown, undefined), dialect, { codexClient: isCodexClient(request.headers), requestId });
+    return renderFailure(gateway.chain.failure(thrown, undefined), dialect, {
+      codexClient: isCodexClient(request.headers),
+      requestId,
+    });
   }
 }
 
@@ -33,7 +48,8 @@ function callersDialect(url: URL, headers: Headers, gateway: Gateway): Dialect {
   const { pathname, searchParams } = url;
   let name = "chat";
   if (searchParams.has("client_version")) name = "responses";
-  else if (pathname.includes("/v1beta/") || headers.has("x-goog-api-key") || headers.has("x-goog-api-client")) name = "gemini";
+  else if (pathname.includes("/v1beta/") || headers.has("x-goog-api-key") || headers.has("x-goog-api-client"))
+    name = "gemini";
   else if (headers.has("anthropic-version")) name = "messages";
   const dialect = gateway.dialects.get(name);
   return dialect?.models ? dialect : openaiDialect(gateway);
@@ -47,11 +63,18 @@ function one(gateway: Gateway, principal: Principal, given: string): ModelInfo {
   const slug = decodeURIComponent(given).replace(/^models\//, "");
   const model = gateway.models.find(slug);
   if (model && mayUse(principal, slug)) return model;
-  throw new Failure("unknown_model", { code: "model_not_found", message: `the model ${JSON.stringify(slug)} does not exist here`, param: "model", status: 404 });
+  throw new Failure("unknown_model", {
+    code: "model_not_found",
+    message: `the model ${JSON.stringify(slug)} does not exist here`,
+    param: "model",
+    status: 404,
+  });
 }
 
 function mayUse({ models }: Principal, slug: string): boolean {
-  return !models || models.some((pattern) => new RegExp(`^${pattern.split("*").map(RegExp.escape).join(".*")}$`).test(slug));
+  return (
+    !models || models.some((pattern) => new RegExp(`^${pattern.split("*").map(RegExp.escape).join(".*")}$`).test(slug))
+  );
 }
 
 function tagged(request: Request, body: string, requestId: string): Response {

@@ -77,7 +77,10 @@ export class Catalogue implements Models {
           if (found) this.#live.set(upstream.name, found);
         } catch (error) {
           failed = true;
-          this.#log.warn("the catalogue of an upstream could not be read", { upstream: upstream.name, error: (error as Error).message });
+          this.#log.warn("the catalogue of an upstream could not be read", {
+            upstream: upstream.name,
+            error: (error as Error).message,
+          });
         }
       }),
     );
@@ -89,7 +92,8 @@ export class Catalogue implements Models {
   #merge(): Map<string, ModelInfo> {
     const entries = new Map<string, ModelInfo>();
     for (const upstream of this.#upstreams) {
-      for (const slug of upstream.models ?? []) add(entries, upstream.name, { slug, source: "config", listed: true, upstreams: [] });
+      for (const slug of upstream.models ?? [])
+        add(entries, upstream.name, { slug, source: "config", listed: true, upstreams: [] });
       for (const raw of this.#live.get(upstream.name)?.models ?? []) add(entries, upstream.name, liveEntry(raw));
     }
     this.#addBuiltIn(entries);
@@ -108,7 +112,13 @@ export class Catalogue implements Models {
         known.efforts ??= efforts;
         continue;
       }
-      entries.set(slug, { slug, efforts, source: "built-in", listed: !live, upstreams: own.map((upstream) => upstream.name) });
+      entries.set(slug, {
+        slug,
+        efforts,
+        source: "built-in",
+        listed: !live,
+        upstreams: own.map((upstream) => upstream.name),
+      });
     }
   }
 }
@@ -123,7 +133,9 @@ function add(entries: Map<string, ModelInfo>, upstream: string, entry: ModelInfo
 function liveEntry(raw: Record<string, unknown>): ModelInfo {
   const slug = String(raw.slug ?? raw.id);
   const levels = raw.supported_reasoning_levels as { effort?: string }[] | undefined;
-  const efforts = levels?.map((level) => level.effort).filter((effort): effort is string => typeof effort === "string" && effort !== "ultra");
+  const efforts = levels
+    ?.map((level) => level.effort)
+    .filter((effort): effort is string => typeof effort === "string" && effort !== "ultra");
   return {
     slug,
     source: "live",

@@ -1,50 +1,273 @@
 // The parts of the OpenAPI document that belong to the server itself and to no dialect.
 
+import type { ModelRoute } from "./routes.ts";
+
 type Json = Record<string, unknown>;
 
-const json = (name: string): Json => ({ "application/json": { schema: { $ref: `#/components/schemas/${name}` } } });
-const plain = (description: string): Json => ({ description, content: { "text/plain": { schema: { type: "string" } } } });
-const refused = (description: string): Json => ({ description, content: json("ErrorResponse") });
-const anything: Json = { "application/json": { schema: { type: "object", additionalProperties: true } } };
+const ref = (kind: string, name: string): Json => ({ $ref: `#/components/${kind}/${name}` });
+const schema = (name: string): Json => ref("schemas", name);
+const json = (of: Json): Json => ({ "application/json": { schema: of } });
+const plain = (description: string): Json => ({
+  description,
+  content: { "text/plain": { schema: { type: "string" } } },
+});
+const refused = (description: string): Json => ({ description, content: json(schema("ErrorResponse")) });
+const anything: Json = { type: "object", additionalProperties: true };
+const string: Json = { type: "string" };
 
-/** Schemas that no dialect brings. */
-export const COMMON_SCHEMAS: Readonly<Record<string, unknown>> = {};
-
-export const ROOT_ROUTES: readonly { path: string; detail: Json }[] = [
-  { path: "/healthz", detail: { operationId: "getHealth", summary: "Whether the process is alive", tags: ["Server"], security: [], responses: { 200: plain("Alive") } } },
-  {
-    path: "/readyz",
-    detail: { operationId: "getReadiness", summary: "Whether it may take traffic", tags: ["Server"], security: [], responses: { 200: plain("Ready"), 503: plain("Draining") } },
-  },
-  {
-    path: "/metrics",
-    detail: {
-      operationId: "getMetrics",
-      summary: "Prometheus metrics (an admin licence, or a direct scrape from this host)",
-      tags: ["Server"],
-      security: [{ bearer: [] }, { apiKey: [] }],
-      responses: { 200: plain("The metrics"), 401: refused("No valid licence"), 403: refused("Not an admin licence") },
+/** The envelope of the two OpenAI dialects, which is also the server's own where no dialect is in sight. */
+export const COMMON_SCHEMAS: Readonly<Record<string, unknown>> = {
+  ErrorResponse: {
+    type: "object",
+    required: ["error"],
+    additionalProperties: true,
+    properties: {
+      error: {
+        type: "object",
+        required: ["message", "type", "param", "code"],
+        additionalProperties: true,
+        properties: {
+          message: { ...string, description: "One sentence: what is wrong, where, and what is legal" },
+          type: string,
+          param: { type: ["string", "null"], description: "The request field at fault, as a path" },
+          code: { type: ["string", "null"], description: "The same string in every dialect" },
+        },
+      },
     },
   },
-];
+};
+
+export const SECURITY_SCHEMES: Json = {
+  bearer: { type: "http", scheme: "bearer", description: "A licence, as OpenAI clients send it" },
+  apiKey: { type: "apiKey", in: "header", name: "x-api-key", description: "A licence, as Anthropic clients send it" },
+  googApiKey: {
+    type: "apiKey",
+    in: "header",
+    name: "x-goog-api-key",
+    description: "A licence, as Google clients send it",
+  },
+  queryKey: {
+    type: "apiKey",
+    in: "query",
+    name: "key",
+    description: "A licence, for clients that can only set the URL",
+  },
+};
+
+const header = (description: string, of: Json = string): Json => ({ description, schema: of });
+
+export const HEADERS: Json = {
+  RequestId: header("The id of the exchange, under which log and receipt have it"),
+  Model: header("The model that was asked, without the name's parameters"),
+  Effort: header("The reasoning effort that was settled on"),
+  Dropped: header("Request fields that had no effect, as paths"),
+  RetryAfter: header("Seconds until another try makes sense", { type: "integer" }),
+  ShouldRetry: header("`false` where repeating the request is useless", { type: "string", enum: ["true", "false"] }),
+  ETag: header("The list's tag, for `If-None-Match`"),
+};
+
+const asked = (name: string, description: string, of: Json = string): Json => ({
+  name,
+  in: "header",
+  required: false,
+  description,
+  schema: of,
+});
+
+export const PARAMETERS: Json = {
+  Strict: asked("x-codexd-strict", "`1` refuses request fields that would have no effect, `0` drops them", {
+    type: "string",
+    enum: ["1", "0", "true", "false"],
+  }),
+  Reasoning: asked("x-codexd-reasoning", "How reasoning text is shown on the chat dialect", {
+    type: "string",
+    enum: ["both", "reasoning_content", "reasoning", "think", "none"],
+  }),
+  Session: asked("x-session-id", "The client's conversation, where the body has no `session_id`"),
+  RequestId: asked("x-request-id", "Kept as the id of the exchange when it is of a sane form"),
+};
+
+const headersOf = (status: string): Json => {
+  const told = ["2", "3"].includes(status.charAt(0))
+    ? { "x-codexd-model": "Model", "x-codexd-effort": "Effort", "x-codexd-dropped": "Dropped" }
+    : {};
+  const limits = ["402", "429", "503", "529"].includes(status)
+    ? { "retry-after": "RetryAfter", "x-should-retry": "ShouldRetry" }
+    : {};
+  return Object.fromEntries(
+    Object.entries({ "x-request-id": "RequestId", ...told, ...limits }).map(([name, component]) => [
+      name,
+      ref("headers", component),
+    ]),
+  );
+};
+
+/** A dialect's operation with what the server adds to every exchange: request headers it reads, answer headers it sets. */
+export function describeExchange(operation: Json): Json {
+  const responses = operation.responses as Record<string, Json>;
+  const answered = Object.fromEntries(
+    Object.entries(responses).map(([status, answer]) => [
+      status,
+      { ...answer, headers: { ...headersOf(status), ...(answer.headers as Json | undefined) } },
+    ]),
+  );
+  if (responses[200] === undefined) return { ...operation, responses: answered };
+  const parameters = [
+    ...((operation.parameters as Json[] | undefined) ?? []),
+    ...Object.keys(PARAMETERS).map((name) => ref("parameters", name)),
+  ];
+  return { ...operation, parameters, responses: answered };
+}
+
+/** The components in which each dialect lists models and says errors. */
+const FORMS = {
+  chat: { list: "ModelList", one: "Model", error: "ErrorResponse" },
+  responses: { list: "CodexModelList", one: undefined, error: "ErrorResponse" },
+  messages: { list: "MessagesModelList", one: "MessagesModel", error: "MessagesErrorResponse" },
+  gemini: { list: "GeminiModelList", one: "GeminiModel", error: "GeminiErrorResponse" },
+} as const;
+
+const query = (name: string, description: string, of: Json = string): Json => ({
+  name,
+  in: "query",
+  required: false,
+  description,
+  schema: of,
+});
+const PAGES: Readonly<Record<string, Json[]>> = {
+  responses: [query("client_version", "Asks for the Codex CLI's catalogue")],
+  messages: [
+    asked("anthropic-version", "Asks for Anthropic's form"),
+    query("limit", "Anthropic's form: models on a page", { type: "integer" }),
+    query("after_id", "Anthropic's form: the page after this model"),
+    query("before_id", "Anthropic's form: the page before this model"),
+  ],
+  gemini: [
+    asked("x-goog-api-client", "Asks for Google's form"),
+    query("pageSize", "Google's form: models on a page", { type: "integer" }),
+    query("pageToken", "Google's form: the page that an earlier one named"),
+  ],
+};
+
+/** A list of models, or one, in the forms of the dialects that this server knows. */
+export function describeModels({ path, form, detail }: ModelRoute, known: ReadonlySet<string>): Json {
+  const dialects = (Object.keys(FORMS) as (keyof typeof FORMS)[]).filter(
+    (name) => known.has(name) && (!path.startsWith("/v1beta") || name === "gemini"),
+  );
+  const any = (names: readonly (string | undefined)[]): Json => {
+    const refs = [...new Set(names)].filter((name) => name !== undefined).map(schema);
+    return refs.length === 1 ? (refs[0] as Json) : { anyOf: refs };
+  };
+  const errors = json(any(dialects.length > 0 ? dialects.map((name) => FORMS[name].error) : ["ErrorResponse"]));
+  const id = { "x-request-id": ref("headers", "RequestId") };
+  const refusal = (description: string): Json => ({ description, headers: id, content: errors });
+  const bodies = dialects.map((name) => FORMS[name][form]);
+  const own = dialects
+    .flatMap((name) => PAGES[name] ?? [])
+    .filter(({ name }) => form === "list" || name === "anthropic-version" || name === "x-goog-api-client");
+  return {
+    ...detail,
+    parameters: [...own, asked("if-none-match", "Tags that the caller has: 304 when one is still right")],
+    responses: {
+      200: {
+        description: form === "list" ? "The models, in the caller's dialect" : "The model, in the caller's dialect",
+        headers: { ...id, etag: ref("headers", "ETag") },
+        content: json(bodies.length > 0 ? any(bodies) : anything),
+      },
+      304: { description: "Nothing changed since the tag", headers: { ...id, etag: ref("headers", "ETag") } },
+      ...(form === "list" &&
+        dialects.some((name) => name === "messages" || name === "gemini") && {
+          400: refusal("The page asked for makes no sense"),
+        }),
+      401: refusal("No valid licence was presented"),
+      403: refusal("The licence does not allow this dialect"),
+      ...(form === "one" && { 404: refusal("The model is unknown, or not for this licence") }),
+      500: refusal("An error of the server itself"),
+    },
+  };
+}
+
+const camel = (path: string): string =>
+  path
+    .replace(/[^A-Za-z0-9]+([A-Za-z0-9])/g, (_all, letter: string) => letter.toUpperCase())
+    .replace(/[^A-Za-z0-9]/g, "");
 
 export function describePassed(path: string): Json {
-  const operationId = `passed${path.replace(/\/([a-z])|_([a-z])/g, (_all, a: string | undefined, b: string | undefined) => (a ?? b ?? "").toUpperCase())}`;
-  return {
-    operationId,
-    summary: `Passed as it is to an upstream of kind chatgpt`,
+  return describeExchange({
+    operationId: `pass${camel(path)}`,
+    summary: "Passed as it is to an upstream of kind chatgpt",
     tags: ["Codex"],
-    requestBody: { required: true, content: anything },
-    responses: { 200: { description: "The upstream's answer", content: anything }, 401: refused("No valid licence"), 501: refused("No upstream of kind chatgpt is configured") },
-  };
+    requestBody: { required: true, content: json(anything) },
+    responses: {
+      200: { description: "The upstream's answer", content: json(anything) },
+      401: refused("No valid licence was presented"),
+      403: refused("The licence does not allow the chat dialect"),
+      413: refused("The body is larger than the server takes"),
+      501: refused("No upstream of kind chatgpt is configured"),
+      502: refused("The upstream failed or could not be reached"),
+      503: refused("The upstream's credential is refused"),
+      504: refused("The upstream did not answer in time"),
+    },
+  });
 }
 
 export function describeUnbuilt(method: string, path: string, message: string): Json {
-  const name = path.replace(/^\//, "").replace(/\/([a-z])/g, (_all, letter: string) => letter.toUpperCase()).replace(/[^A-Za-z0-9]/g, "");
-  return {
-    operationId: `${method.toLowerCase()}${name.charAt(0).toUpperCase()}${name.slice(1)}`,
+  return describeExchange({
+    operationId: `${method.toLowerCase()}${camel(path)}`,
     summary: `Not built: ${message}`,
     tags: ["Not built"],
-    responses: { 401: refused("No valid licence"), 501: refused(message) },
-  };
+    responses: {
+      401: refused("No valid licence was presented"),
+      403: refused("The licence does not allow the chat dialect"),
+      501: refused(message),
+      503: refused("This server is shutting down"),
+    },
+  });
 }
+
+const open = (operationId: string, summary: string, responses: Json, security: Json[] = []): Json => ({
+  operationId,
+  summary,
+  tags: ["Server"],
+  security,
+  responses,
+});
+const nothing = { 200: { description: "Nothing but the status" } };
+
+/** At the root, without a licence but for the metrics. */
+export const ROOT_ROUTES: readonly { path: string; detail: Json }[] = [
+  { path: "/healthz", detail: open("getHealth", "Whether the process is alive", { 200: plain("Alive") }) },
+  {
+    path: "/readyz",
+    detail: open("getReadiness", "Whether it may take traffic", { 200: plain("Ready"), 503: plain("Draining") }),
+  },
+  {
+    path: "/metrics",
+    detail: open(
+      "getMetrics",
+      "Prometheus metrics (an admin licence, or a direct scrape from this host)",
+      {
+        200: plain("The metrics"),
+        401: refused("No valid licence was presented"),
+        403: refused("The licence is not an admin's"),
+      },
+      [{}, { bearer: [] }, { apiKey: [] }, { googApiKey: [] }, { queryKey: [] }],
+    ),
+  },
+  {
+    path: "/openapi.json",
+    detail: open("getOpenApi", "This document", {
+      200: { description: "An OpenAPI 3.1 document", content: json(anything) },
+    }),
+  },
+  {
+    path: "/docs",
+    detail: open("getDocs", "This document as a page", {
+      200: { description: "The page", content: { "text/html": { schema: string } } },
+    }),
+  },
+  { path: "/api/hello", detail: open("probe", "Answers clients that probe the server", nothing) },
+];
+
+/** The probe below the base path. */
+export const HELLO: Json = open("probeBase", "Answers clients that probe their base URL", nothing);

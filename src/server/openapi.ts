@@ -5,13 +5,19 @@ import { Elysia } from "elysia";
 import type { Dialect, Host, Log, Plugin } from "../core/hooks.ts";
 import { countingMint } from "../core/mint.ts";
 import { Chain } from "./chain.ts";
+import * as parts from "./openapi-parts.ts";
+import { DESCRIPTION, TAGS } from "./openapi-text.ts";
 import { MODEL_ROUTES, PASSED, routesOf, UNBUILT } from "./routes.ts";
-import { COMMON_SCHEMAS, describeUnbuilt, describePassed, ROOT_ROUTES } from "./openapi-parts.ts";
 
 type Json = Record<string, unknown>;
+type Paths = Record<string, Record<string, Json>>;
 
 /** The document of the given plugins' dialects, without starting a server. */
-export async function openApiDocument(options: { plugins: readonly Plugin<never>[]; basePath?: string; version?: string }): Promise<Json> {
+export async function openApiDocument(options: {
+  plugins: readonly Plugin<never>[];
+  basePath?: string;
+  version?: string;
+}): Promise<Json> {
   const chain = new Chain(
     options.plugins.map((plugin) => ({ plugin, options: undefined })),
     silentHost(),
@@ -24,68 +30,104 @@ export async function documentOf(dialects: readonly Dialect[], base: string, ver
     swagger({
       path: "/ui",
       specPath: "/spec",
+      excludeStaticFile: false, // a base path may have a dot in it
       documentation: {
         // 3.1 is plain JSON Schema: the form that TypeBox emits (platform.md, fact 12).
         ...({ openapi: "3.1.0" } as object),
         info: {
           title: "codexd",
           version,
-          description: "One address in front of the Codex backend, in every client's own dialect.",
+          description: DESCRIPTION.replaceAll("/codex", base),
           license: { name: "Apache-2.0", url: "https://www.apache.org/licenses/LICENSE-2.0" },
         },
         servers: [{ url: "/", description: "This server" }],
-        security: [{ bearer: [] }, { apiKey: [] }, { googApiKey: [] }, { queryKey: [] }],
-        components: {
-          securitySchemes: {
-            bearer: { type: "http", scheme: "bearer", description: "A licence, as OpenAI clients send it" },
-            apiKey: { type: "apiKey", in: "header", name: "x-api-key", description: "A licence, as Anthropic clients send it" },
-            googApiKey: { type: "apiKey", in: "header", name: "x-goog-api-key", description: "A licence, as Google clients send it" },
-            queryKey: { type: "apiKey", in: "query", name: "key", description: "A licence, for clients that can only set the URL" },
-          },
-        },
+        security: Object.keys(parts.SECURITY_SCHEMES).map((name) => ({ [name]: [] })),
       },
     }),
   );
   const nothing = () => "";
-  const add = (method: string, path: string, detail: Json | undefined) => app.route(method as "GET", path, nothing, { parse: "json", detail: detail ?? { hide: true } });
-  for (const { method, path, route } of routesOf(dialects)) if (!path.includes("*")) add(method, base + path, route.detail);
-  for (const { path, detail } of MODEL_ROUTES) add("GET", base + path.replace("*", ":model"), detail);
-  for (const path of PASSED) add("POST", base + path, describePassed(path));
-  for (const { method, path, message } of UNBUILT) if (!path.includes("*")) add(method, base + path, describeUnbuilt(method, path, message));
-  for (const { path, detail } of ROOT_ROUTES) add("GET", path, detail);
+  for (const { method, path, detail } of operationsOf(dialects, base))
+    app.route(method as "GET", path, nothing, { parse: "json", detail });
   const answer = await app.handle(new Request("http://localhost/spec"));
-  const document = (await answer.json()) as Json;
-  return finalize(document, dialects, base);
+  return finalize((await answer.json()) as Json, dialects, base);
 }
 
-/** What the generator leaves to do: the named schemas, paths whose parameter is the rest, and keys that no validator wants. */
+interface Operation {
+  method: string;
+  path: string;
+  detail: Json;
+}
+
+/** Every route that the server answers, a rest of any form as a parameter; a dialect spells out its own rests itself. */
+function operationsOf(dialects: readonly Dialect[], base: string): Operation[] {
+  const known = new Set(dialects.map((dialect) => dialect.name));
+  const passed = PASSED.flatMap((path) => [path, `/v1${path}`]);
+  const below: Operation[] = [
+    ...routesOf(dialects)
+      .filter(({ path, route }) => !path.includes("*") && route.detail)
+      .map(({ method, path, route }) => ({ method, path, detail: parts.describeExchange(route.detail as Json) })),
+    ...MODEL_ROUTES.map((route) => ({
+      method: "GET",
+      path: route.path.replace("*", ":model"),
+      detail: parts.describeModels(route, known),
+    })),
+    ...passed.map((path) => ({ method: "POST", path, detail: parts.describePassed(path) })),
+    ...UNBUILT.map(({ method, path, message }) => ({
+      method,
+      path: path.replace("*", ":rest"),
+      detail: parts.describeUnbuilt(method, path.replace("*", "below"), message),
+    })),
+    { method: "GET", path: "/api/hello", detail: parts.HELLO },
+  ];
+  return [
+    ...below.map(({ path, ...rest }) => ({ ...rest, path: base + path })),
+    ...parts.ROOT_ROUTES.map(({ path, detail }) => ({ method: "GET", path, detail })),
+  ];
+}
+
+/** What the generator leaves to do: components, paths that no route pattern can say, the order of the groups. */
 function finalize(document: Json, dialects: readonly Dialect[], base: string): Json {
-  const components = document.components as Json;
-  components.schemas = Object.assign({}, COMMON_SCHEMAS, ...dialects.map((dialect) => dialect.schemas ?? {}));
-  const paths = document.paths as Record<string, Record<string, Json>>;
+  const paths = document.paths as Paths;
   delete paths["/ui"];
   delete paths["/spec"];
-  for (const dialect of dialects) for (const [path, item] of Object.entries(dialect.paths ?? {})) paths[base + path] = item as Record<string, Json>;
-  for (const item of Object.values(paths)) {
-    for (const operation of Object.values(item)) {
-      if ((operation.tags as string[] | undefined)?.includes("Server")) operation.security ??= [];
-      for (const parameter of (operation.parameters as Json[] | undefined) ?? []) if (parameter.in === "path") parameter.schema ??= { type: "string" };
+  for (const dialect of dialects) {
+    for (const [path, item] of Object.entries((dialect.paths ?? {}) as Paths)) {
+      paths[base + path] = Object.fromEntries(
+        Object.entries(item).map(([method, operation]) => [method, parts.describeExchange(operation)]),
+      );
     }
   }
-  const tags = new Set(Object.values(paths).flatMap((item) => Object.values(item).flatMap((operation) => (operation.tags as string[] | undefined) ?? [])));
-  document.tags = [...tags].map((name) => ({ name }));
+  document.components = {
+    securitySchemes: parts.SECURITY_SCHEMES,
+    parameters: parts.PARAMETERS,
+    headers: parts.HEADERS,
+    schemas: Object.assign({}, parts.COMMON_SCHEMAS, ...dialects.map((dialect) => dialect.schemas ?? {})),
+  };
+  const used = new Set(
+    Object.values(paths).flatMap((item) =>
+      Object.values(item).flatMap(({ tags }) => (tags as string[] | undefined) ?? []),
+    ),
+  );
+  const ordered = TAGS.filter(({ name }) => used.has(name));
+  document.tags = [
+    ...ordered,
+    ...[...used].filter((name) => !TAGS.some((tag) => tag.name === name)).map((name) => ({ name })),
+  ];
   return clean(JSON.parse(JSON.stringify(document))) as Json;
 }
 
+/** TypeBox names schemas by `$id`, which is an address of its own in JSON Schema and would break every reference. */
 function clean(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(clean);
   if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(Object.entries(value).flatMap(([key, inner]) => (key === "$id" || key === "nullable" ? [] : [[key, clean(inner)]])));
+  return Object.fromEntries(
+    Object.entries(value).flatMap(([key, inner]) => (key === "$id" ? [] : [[key, clean(inner)]])),
+  );
 }
 
 /** Plugins are set up only to ask them for their dialects; nothing here is ever used. */
 function silentHost(): Host {
-  const quiet = () => {};
+  const quiet = (): undefined => undefined;
   const log: Log = { debug: quiet, info: quiet, warn: quiet, error: quiet };
   return {
     log,

@@ -2,11 +2,19 @@
 
 import type { Event } from "../core/event.ts";
 import { Failure } from "../core/failure.ts";
-import type { Answer } from "../upstream/index.ts";
 import { faultOfEvent } from "../upstream/failure.ts";
+import type { Answer } from "../upstream/index.ts";
 
 /** Events that promise nothing yet: a stream that has only these can still become a status (translation.md 0.9). */
-const UNDECIDED = new Set(["", "response.created", "response.in_progress", "response.queued", "response.metadata", "keepalive", "[DONE]"]);
+const UNDECIDED = new Set([
+  "",
+  "response.created",
+  "response.in_progress",
+  "response.queued",
+  "response.metadata",
+  "keepalive",
+  "[DONE]",
+]);
 
 export function isDecisive(type: string): boolean {
   return !UNDECIDED.has(type) && !type.startsWith("codex.") && !type.startsWith("responsesapi.");
@@ -76,7 +84,7 @@ class Flow implements Opened {
       const step = this.next();
       const result = await Promise.race([step, hold]);
       if (result === HELD) {
-        step.catch(() => {});
+        step.catch(ignored);
         this.pending = step;
         return true;
       }
@@ -98,12 +106,18 @@ class Flow implements Opened {
   }
 
   async close(): Promise<void> {
-    await this.answer?.events.return(undefined).catch(() => {});
+    await this.answer?.events.return(undefined).catch(ignored);
   }
 }
 
+/** For a rejection that somebody else is told of. */
+const ignored = (): undefined => undefined;
+
 export function cutFailure(): Failure {
-  return new Failure("stream_broken", { code: "stream_error", message: "the upstream closed the stream before its answer was complete" });
+  return new Failure("stream_broken", {
+    code: "stream_error",
+    message: "the upstream closed the stream before its answer was complete",
+  });
 }
 
 function holdTimer(ms: number): { promise: Promise<typeof HELD>; clear(): void } {

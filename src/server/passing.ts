@@ -3,25 +3,42 @@
 import { Failure } from "../core/failure.ts";
 import type { Dialect } from "../core/hooks.ts";
 import { authenticate } from "./admission.ts";
-import type { Surroundings } from "./surroundings.ts";
 import { readBody } from "./body.ts";
 import { RunningExchange } from "./exchange.ts";
 import type { Gateway } from "./gateway.ts";
 import { renderFailure } from "./render.ts";
+import type { Surroundings } from "./surroundings.ts";
 
-export async function pass(request: Request, path: string, gateway: Gateway, around: Surroundings, dialect: Dialect): Promise<Response> {
+export async function pass(
+  request: Request,
+  path: string,
+  gateway: Gateway,
+  around: Surroundings,
+  dialect: Dialect,
+): Promise<Response> {
   const url = new URL(request.url);
   const route = { method: "POST" as const, path, operation: "unsupported" as const };
-  const exchange = new RunningExchange({ request, url, params: {}, peer: around.peerOf(request), dialect, route }, gateway);
+  const exchange = new RunningExchange(
+    { request, url, params: {}, peer: around.peerOf(request), dialect, route },
+    gateway,
+  );
   exchange.operation = path.slice(1);
   try {
     exchange.admit(await authenticate(request, url, around.peerOf(request), gateway, around.loopback));
     const upstream = gateway.upstreams.find((one) => one.kind === "chatgpt");
-    if (!upstream) throw new Failure("unsupported", { code: "unsupported_endpoint", message: `${path} needs an upstream of kind chatgpt, and none is configured`, shouldRetry: false });
+    if (!upstream)
+      throw new Failure("unsupported", {
+        code: "unsupported_endpoint",
+        message: `${path} needs an upstream of kind chatgpt, and none is configured`,
+        shouldRetry: false,
+      });
     exchange.upstream = upstream;
     exchange.tries = 1;
     const body = await readBody(request, gateway.config.limits.body);
-    const answer = await upstream.pass({ method: "POST", path, query: url.search, headers: request.headers, body }, exchange.upstreamSignal);
+    const answer = await upstream.pass(
+      { method: "POST", path, query: url.search, headers: request.headers, body },
+      exchange.upstreamSignal,
+    );
     const bytes = await answer.arrayBuffer();
     exchange.first();
     exchange.settle(answer.ok ? "ok" : "failed", { status: answer.status });
@@ -31,6 +48,10 @@ export async function pass(request: Request, path: string, gateway: Gateway, aro
   } catch (thrown) {
     const failure = gateway.chain.failure(thrown, exchange);
     exchange.settle(exchange.signal.aborted ? "aborted" : exchange.tries > 0 ? "failed" : "refused", { failure });
-    return renderFailure(failure, dialect, { codexClient: exchange.codexClient, requestId: exchange.id, headers: exchange.responseHeaders() });
+    return renderFailure(failure, dialect, {
+      codexClient: exchange.codexClient,
+      requestId: exchange.id,
+      headers: exchange.responseHeaders(),
+    });
   }
 }

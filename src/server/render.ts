@@ -4,14 +4,20 @@ import type { Failure } from "../core/failure.ts";
 import type { Dialect } from "../core/hooks.ts";
 
 /** The HTTP answer of a failure before the first byte. */
-export function renderFailure(failure: Failure, dialect: Dialect, context: { codexClient: boolean; requestId: string; headers?: Headers }): Response {
+export function renderFailure(
+  failure: Failure,
+  dialect: Dialect,
+  context: { codexClient: boolean; requestId: string; headers?: Headers },
+): Response {
   const rendered = dialect.failure(failure, context);
   const headers = new Headers(context.headers);
   headers.set("content-type", "application/json; charset=utf-8");
   headers.set("x-request-id", context.requestId);
   if (failure.retryAfter !== undefined) headers.set("retry-after", String(Math.max(0, Math.ceil(failure.retryAfter))));
-  const useless = failure.shouldRetry === false || failure.kind === "upstream_credential" || failure.code === "usage_limit_reached";
+  const useless =
+    failure.shouldRetry === false || failure.kind === "upstream_credential" || failure.code === "usage_limit_reached";
   if (useless) headers.set("x-should-retry", "false");
-  for (const [name, value] of Object.entries({ ...failure.upstream?.headers, ...failure.headers, ...rendered.headers })) headers.set(name, value);
+  for (const [name, value] of Object.entries({ ...failure.upstream?.headers, ...failure.headers, ...rendered.headers }))
+    headers.set(name, value);
   return new Response(JSON.stringify(rendered.body), { status: rendered.status, headers });
 }

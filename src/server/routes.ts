@@ -49,7 +49,10 @@ export function routesOf(dialects: Iterable<Dialect>): Route[] {
   for (const dialect of dialects) {
     for (const route of dialect.routes) {
       const taken = routes.find((one) => one.method === route.method && one.path === route.path);
-      if (taken) throw new Error(`${route.method} ${route.path} is claimed by the dialects ${taken.dialect.name} and ${dialect.name}`);
+      if (taken)
+        throw new Error(
+          `${route.method} ${route.path} is claimed by the dialects ${taken.dialect.name} and ${dialect.name}`,
+        );
       routes.push({ method: route.method, path: route.path, dialect, route });
     }
   }
@@ -66,7 +69,12 @@ function matches(pattern: string, path: string): boolean {
   const have = path.split("/");
   for (const [at, part] of want.entries()) {
     if (part === "*") return have.length > at && have[at] !== "";
-    if (have[at] === undefined || (!part.startsWith(":") && part !== have[at]) || (part.startsWith(":") && have[at] === "")) return false;
+    if (
+      have[at] === undefined ||
+      (!part.startsWith(":") && part !== have[at]) ||
+      (part.startsWith(":") && have[at] === "")
+    )
+      return false;
   }
   return have.length === want.length;
 }

@@ -2,8 +2,8 @@
 
 import type { Event } from "../core/event.ts";
 import { Failure, invalid } from "../core/failure.ts";
-import { retryDelay } from "../upstream/retry.ts";
 import type { Answer } from "../upstream/index.ts";
+import { retryDelay } from "../upstream/retry.ts";
 import { authenticate } from "./admission.ts";
 import { readJson } from "./body.ts";
 import { type Arrival, RunningExchange } from "./exchange.ts";
@@ -21,7 +21,12 @@ export interface Traffic {
 }
 
 /** The whole exchange. Never rejects: every way it can fail is an answer of the dialect. */
-export async function serveExchange(arrival: Arrival, gateway: Gateway, traffic: Traffic, loopback: boolean): Promise<Response> {
+export async function serveExchange(
+  arrival: Arrival,
+  gateway: Gateway,
+  traffic: Traffic,
+  loopback: boolean,
+): Promise<Response> {
   const exchange = new RunningExchange(arrival, gateway);
   try {
     exchange.admit(await authenticate(arrival.request, arrival.url, arrival.peer, gateway, loopback));
@@ -37,10 +42,18 @@ export async function serveExchange(arrival: Arrival, gateway: Gateway, traffic:
 
 function enter(exchange: RunningExchange, traffic: Traffic): void {
   if (traffic.draining) {
-    throw new Failure("shutting_down", { code: "server_shutting_down", message: "this server is shutting down; try another instance or try again", retryAfter: 5 });
+    throw new Failure("shutting_down", {
+      code: "server_shutting_down",
+      message: "this server is shutting down; try another instance or try again",
+      retryAfter: 5,
+    });
   }
   if (traffic.live.size >= exchange.gateway.config.limits.streams) {
-    throw new Failure("overloaded", { code: "server_is_overloaded", message: `this server holds its limit of ${exchange.gateway.config.limits.streams} exchanges (limits.streams)`, retryAfter: 1 });
+    throw new Failure("overloaded", {
+      code: "server_is_overloaded",
+      message: `this server holds its limit of ${exchange.gateway.config.limits.streams} exchanges (limits.streams)`,
+      retryAfter: 1,
+    });
   }
   // Until there is a stream to end properly, giving up on an exchange means leaving its upstream.
   const live: Live = {
@@ -59,7 +72,14 @@ async function decode(exchange: RunningExchange): Promise<void> {
   exchange.operation = dialect.operationOf?.({ params }) ?? exchange.operation;
   const body = await readJson(arrival.request, gateway.config.limits.body);
   const sessionId = takeSessionId(body);
-  const decoded = dialect.decode({ body, path: url.pathname, params, headers: exchange.headers, query: url.searchParams, mint: gateway.services.mint });
+  const decoded = dialect.decode({
+    body,
+    path: url.pathname,
+    params,
+    headers: exchange.headers,
+    query: url.searchParams,
+    mint: gateway.services.mint,
+  });
   exchange.decoded(decoded, sessionOf(sessionId, exchange.headers, decoded, exchange.principal.id));
 }
 
@@ -143,7 +163,8 @@ function follow(exchange: RunningExchange, traffic: Traffic, stream: AnswerStrea
 async function ask(exchange: RunningExchange, attempt: number): Promise<Answer> {
   exchange.tries = attempt;
   const { upstream, prepared } = exchange;
-  if (!upstream || !prepared) throw new Failure("internal", { code: "internal_error", message: "an exchange was asked before it was prepared" });
+  if (!upstream || !prepared)
+    throw new Failure("internal", { code: "internal_error", message: "an exchange was asked before it was prepared" });
   const answer = await upstream.ask(prepared, exchange, exchange.upstreamSignal);
   exchange.account = answer.account;
   return answer;
@@ -158,7 +179,11 @@ function retry(exchange: RunningExchange, failure: Failure, attempt: number): nu
 }
 
 function isForeignReasoning(failure: Failure): boolean {
-  return failure.kind !== "transport" && (failure.code === "invalid_encrypted_content" || /encrypted.content.*could not be|could not be verified/i.test(failure.message));
+  return (
+    failure.kind !== "transport" &&
+    (failure.code === "invalid_encrypted_content" ||
+      /encrypted.content.*could not be|could not be verified/i.test(failure.message))
+  );
 }
 
 function dropReasoning(exchange: RunningExchange): boolean {
@@ -181,7 +206,10 @@ async function count(exchange: RunningExchange): Promise<Response> {
 async function compact(exchange: RunningExchange): Promise<Response> {
   if (exchange.stream) throw invalid("stream", "compaction is not streamed: leave stream out or send false");
   exchange.tries = 1;
-  const answer = await (exchange.upstream as NonNullable<RunningExchange["upstream"]>).compact(exchange, exchange.upstreamSignal);
+  const answer = await (exchange.upstream as NonNullable<RunningExchange["upstream"]>).compact(
+    exchange,
+    exchange.upstreamSignal,
+  );
   exchange.account = answer.account;
   exchange.first();
   exchange.settle("ok", { usage: (answer.body as { usage?: unknown } | null)?.usage });
@@ -189,13 +217,22 @@ async function compact(exchange: RunningExchange): Promise<Response> {
 }
 
 function unsupported({ route }: Arrival): Failure {
-  return new Failure("unsupported", { code: "unsupported_endpoint", message: route.message ?? `no plugin of the chain answers for ${route.operation}`, shouldRetry: false });
+  return new Failure("unsupported", {
+    code: "unsupported_endpoint",
+    message: route.message ?? `no plugin of the chain answers for ${route.operation}`,
+    shouldRetry: false,
+  });
 }
 
 function settleStream(exchange: RunningExchange, ending: Ending): void {
   const usage = (ending.terminal?.data.response as Record<string, unknown> | undefined)?.usage;
   if (ending.outcome === "aborted") exchange.settle("aborted", { usage });
-  else exchange.settle(ending.outcome, { usage, status: 200, ...(ending.outcome === "failed" && ending.failure && { failure: ending.failure }) });
+  else
+    exchange.settle(ending.outcome, {
+      usage,
+      status: 200,
+      ...(ending.outcome === "failed" && ending.failure && { failure: ending.failure }),
+    });
 }
 
 function settleFailed(exchange: RunningExchange, failure: Failure): void {
@@ -214,8 +251,17 @@ function refuse(exchange: RunningExchange, thrown: unknown): Response {
     return new Response(null, { status: 499 });
   }
   const failure = exchange.interrupted ?? exchange.gateway.chain.failure(thrown, exchange);
-  if (failure.kind === "internal") exchange.log.error("internal error", { id: exchange.id, error: String(failure.cause ?? failure), stack: (failure.cause as Error | undefined)?.stack });
+  if (failure.kind === "internal")
+    exchange.log.error("internal error", {
+      id: exchange.id,
+      error: String(failure.cause ?? failure),
+      stack: (failure.cause as Error | undefined)?.stack,
+    });
   settleFailed(exchange, failure);
   const headers = exchange.responseHeaders();
-  return renderFailure(failure, exchange.arrival.dialect, { codexClient: exchange.codexClient, requestId: exchange.id, headers });
+  return renderFailure(failure, exchange.arrival.dialect, {
+    codexClient: exchange.codexClient,
+    requestId: exchange.id,
+    headers,
+  });
 }

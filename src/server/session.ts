@@ -13,7 +13,8 @@ export function takeSessionId(body: Record<string, unknown>): string | undefined
   const value = body.session_id;
   delete body.session_id;
   if (value === undefined || value === null || value === "") return undefined;
-  if (typeof value !== "string" || value.length > LONGEST) throw invalid("session_id", `session_id must be a string of at most ${LONGEST} characters`);
+  if (typeof value !== "string" || value.length > LONGEST)
+    throw invalid("session_id", `session_id must be a string of at most ${LONGEST} characters`);
   return value;
 }
 

@@ -10,7 +10,9 @@ import type { Beating, Pulse } from "./pulse.ts";
 const TERMINAL = new Set(["response.completed", "response.incomplete", "response.failed"]);
 const bytes = new TextEncoder();
 
-export type Ending = { outcome: "ok" | "failed"; failure?: Failure; terminal?: Event } | { outcome: "aborted"; terminal?: Event };
+export type Ending =
+  | { outcome: "ok" | "failed"; failure?: Failure; terminal?: Event }
+  | { outcome: "aborted"; terminal?: Event };
 
 export interface Streaming {
   opened: Opened;

@@ -12,7 +12,11 @@ export interface Collected {
 }
 
 /** Reads to the terminal event. Rejects with the `Failure` when the answer broke. */
-export async function collect(opened: Opened, hooked: (event: Event) => readonly Event[] | undefined, first: () => void): Promise<Collected> {
+export async function collect(
+  opened: Opened,
+  hooked: (event: Event) => readonly Event[] | undefined,
+  first: () => void,
+): Promise<Collected> {
   const collector = new Collector();
   let fault: Failure | undefined;
   let begun = false;

@@ -24,35 +24,59 @@ function cut(whole: Uint8Array, sizes: number[]): Uint8Array[] {
 }
 
 const ending = fc.constantFrom("\n", "\r\n", "\r");
-const frame = fc.record({ type: fc.constantFrom("response.created", "response.output_text.delta", "keepalive"), text: fc.string({ unit: "grapheme" }), comment: fc.boolean(), named: fc.boolean(), split: fc.boolean() });
+const frame = fc.record({
+  type: fc.constantFrom("response.created", "response.output_text.delta", "keepalive"),
+  text: fc.string({ unit: "grapheme" }),
+  comment: fc.boolean(),
+  named: fc.boolean(),
+  split: fc.boolean(),
+});
 
 test("any chunking and any line ending gives the same events", () => {
   fc.assert(
-    fc.property(fc.array(frame, { minLength: 1, maxLength: 8 }), ending, fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 5 }), (frames, eol, sizes) => {
-      const expected = frames.map(({ type, text }) => ({ type, json: JSON.stringify({ type, text }) }));
-      const stream = frames
-        .map(({ type, text, comment, named, split }) => {
-          const json = JSON.stringify({ type, text });
-          const half = json.indexOf(",") + 1;
-          const data = split ? [`data: ${json.slice(0, half)}`, `data: ${json.slice(half)}`] : [`data: ${json}`];
-          return [...(comment ? [": still here"] : []), ...(named ? [`event: ${type}`] : []), ...data, "", ""].join(eol);
-        })
-        .join("");
-      const events = read(cut(bytes.encode(stream), sizes));
-      expect(events.map(({ type, json }) => ({ type, json: json.replace("\n", "") }))).toEqual(expected);
-    }),
+    fc.property(
+      fc.array(frame, { minLength: 1, maxLength: 8 }),
+      ending,
+      fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 5 }),
+      (frames, eol, sizes) => {
+        const expected = frames.map(({ type, text }) => ({ type, json: JSON.stringify({ type, text }) }));
+        const stream = frames
+          .map(({ type, text, comment, named, split }) => {
+            const json = JSON.stringify({ type, text });
+            const half = json.indexOf(",") + 1;
+            const data = split ? [`data: ${json.slice(0, half)}`, `data: ${json.slice(half)}`] : [`data: ${json}`];
+            return [...(comment ? [": still here"] : []), ...(named ? [`event: ${type}`] : []), ...data, "", ""].join(
+              eol,
+            );
+          })
+          .join("");
+        const events = read(cut(bytes.encode(stream), sizes));
+        expect(events.map(({ type, json }) => ({ type, json: json.replace("\n", "") }))).toEqual(expected);
+      },
+    ),
     { numRuns: 300 },
   );
 });
 
 test("raw bytes of all events together are the stream, byte for byte", () => {
   fc.assert(
-    fc.property(fc.array(frame, { minLength: 1, maxLength: 8 }), fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 5 }), (frames, sizes) => {
-      const stream = frames.map(({ type, text, comment }) => `${comment ? ": ping\n\n" : ""}event: ${type}\ndata: ${JSON.stringify({ type, text })}\n\n`).join("");
-      const reader = new SseReader();
-      const raw = cut(bytes.encode(stream), sizes).flatMap((chunk) => reader.push(chunk).map((event) => event.raw.slice()));
-      expect(Buffer.concat(raw).toString()).toBe(stream);
-    }),
+    fc.property(
+      fc.array(frame, { minLength: 1, maxLength: 8 }),
+      fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 5 }),
+      (frames, sizes) => {
+        const stream = frames
+          .map(
+            ({ type, text, comment }) =>
+              `${comment ? ": ping\n\n" : ""}event: ${type}\ndata: ${JSON.stringify({ type, text })}\n\n`,
+          )
+          .join("");
+        const reader = new SseReader();
+        const raw = cut(bytes.encode(stream), sizes).flatMap((chunk) =>
+          reader.push(chunk).map((event) => event.raw.slice()),
+        );
+        expect(Buffer.concat(raw).toString()).toBe(stream);
+      },
+    ),
     { numRuns: 200 },
   );
 });
@@ -82,7 +106,9 @@ test("a megabyte fed byte by byte stays linear", () => {
 });
 
 test("a type is found without `event:`, and a wrong order of fields does not hide it", () => {
-  expect(read([bytes.encode('data: {"sequence_number":1,"type":"response.created"}\n\n')])[0]?.type).toBe("response.created");
+  expect(read([bytes.encode('data: {"sequence_number":1,"type":"response.created"}\n\n')])[0]?.type).toBe(
+    "response.created",
+  );
   expect(read([bytes.encode('data: {"type":"x"}\nevent: response.created\n\n')])[0]?.type).toBe("response.created");
   expect(read([bytes.encode('\ufeffdata:{"type":"x"}\n\n')])[0]?.type).toBe("x");
   expect(read([bytes.encode("data: [DONE]\n\n")])[0]?.type).toBe("[DONE]");

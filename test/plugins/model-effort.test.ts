@@ -1,7 +1,7 @@
 // Model names: every model and effort of the product's table, accepted or refused as it says, and the order of precedence.
 
 import { describe, expect, test } from "bun:test";
-import { type Exchange, type Failure, type Host, type ModelInfo, type Models } from "codexd/plugin";
+import type { Exchange, Failure, Host, ModelInfo, Models } from "codexd/plugin";
 import { modelEffort } from "../../plugins/model-effort/index.ts";
 
 const TABLE: Record<string, string[]> = {
@@ -18,9 +18,19 @@ const TABLE: Record<string, string[]> = {
 };
 const EFFORTS = ["none", "minimal", "low", "medium", "high", "xhigh", "max", "ultra"];
 
-const entries = new Map<string, ModelInfo>(Object.entries(TABLE).map(([slug, efforts]) => [slug, { slug, efforts, source: "live", listed: true, upstreams: ["codex"] }]));
+const entries = new Map<string, ModelInfo>(
+  Object.entries(TABLE).map(([slug, efforts]) => [
+    slug,
+    { slug, efforts, source: "live", listed: true, upstreams: ["codex"] },
+  ]),
+);
 entries.set("qwen3", { slug: "qwen3", source: "config", listed: true, upstreams: ["local"] });
-const models: Models = { find: (slug) => entries.get(slug), all: () => [...entries.values()], aliases: { "claude-sonnet-4-5": "gpt-5.2-codex-high", quick: "gpt-5-low" }, default: "gpt-5.2" };
+const models: Models = {
+  find: (slug) => entries.get(slug),
+  all: () => [...entries.values()],
+  aliases: { "claude-sonnet-4-5": "gpt-5.2-codex-high", quick: "gpt-5-low" },
+  default: "gpt-5.2",
+};
 
 interface Asked {
   model: string;
@@ -31,10 +41,19 @@ interface Asked {
   tier?: string;
 }
 
-function resolve({ model, effort, lenient = false, licence, option, tier }: Asked): { model: string; effort: unknown; tier: unknown } {
+function resolve({ model, effort, lenient = false, licence, option, tier }: Asked): {
+  model: string;
+  effort: unknown;
+  tier: unknown;
+} {
   const hooks = modelEffort.setup({ models } as Host, option === undefined ? undefined : { effort: option });
   const exchange = {
-    turn: { model, input: [], ...(effort !== undefined && { reasoning: { effort } }), ...(tier && { service_tier: tier }) },
+    turn: {
+      model,
+      input: [],
+      ...(effort !== undefined && { reasoning: { effort } }),
+      ...(tier && { service_tier: tier }),
+    },
     principal: { id: "x", ...licence },
     lenientEffort: lenient,
     wants: {},
@@ -79,7 +98,11 @@ describe.each(Object.entries(TABLE))("%s", (slug, has) => {
 });
 
 test("the exact name wins over any suffix", () => {
-  expect(resolve({ model: "gpt-5.1-codex-max" })).toEqual({ model: "gpt-5.1-codex-max", effort: undefined, tier: undefined });
+  expect(resolve({ model: "gpt-5.1-codex-max" })).toEqual({
+    model: "gpt-5.1-codex-max",
+    effort: undefined,
+    tier: undefined,
+  });
   expect(resolve({ model: "gpt-5.1-codex-max-xhigh" })).toMatchObject({ model: "gpt-5.1-codex-max", effort: "xhigh" });
 });
 
@@ -133,6 +156,9 @@ test("a model whose efforts nobody told takes any", () => {
 
 test("a licence's list of models is kept, by patterns too", () => {
   expect(resolve({ model: "gpt-5.1-codex", licence: { models: ["gpt-5.1*"] } }).model).toBe("gpt-5.1-codex");
-  expect(refusal({ model: "gpt-5.2", licence: { models: ["gpt-5.1*"] } })).toMatchObject({ status: 403, code: "model_not_allowed" });
+  expect(refusal({ model: "gpt-5.2", licence: { models: ["gpt-5.1*"] } })).toMatchObject({
+    status: 403,
+    code: "model_not_allowed",
+  });
   expect(refusal({ model: "gpt-501", licence: { models: ["gpt-5.1"] } }).status).toBe(404);
 });

@@ -1,8 +1,8 @@
 // Bad bodies, keys and headers get a clear error that names the place and what is legal; nothing else happens.
 
 import { expect, test } from "bun:test";
-import { gzipSync, zstdCompressSync } from "node:zlib";
 import { connect } from "node:net";
+import { gzipSync, zstdCompressSync } from "node:zlib";
 import { ring } from "./ring.ts";
 
 interface Envelope {
@@ -22,16 +22,36 @@ test("every bad body is a 400 that names the field, and the upstream is never as
     ["/v1/responses", '{"input":"x"}', 400, /model is missing/],
     ["/v1/responses", '{"model":"gpt-5.5","input":7}', 400, /input is a number; legal: a string or a list/],
     ["/v1/responses", '{"model":"gpt-5.5","input":[7]}', 400, /input\[0\]/],
-    ["/v1/responses", '{"model":"gpt-5.5","input":"x","stream":"yes"}', 400, /stream is a string; legal: true or false/],
+    [
+      "/v1/responses",
+      '{"model":"gpt-5.5","input":"x","stream":"yes"}',
+      400,
+      /stream is a string; legal: true or false/,
+    ],
     ["/v1/responses", '{"model":"gpt-5.5","input":"x","tools":{}}', 400, /tools/],
-    ["/v1/responses", '{"model":"gpt-5.5","input":"x","previous_response_id":"resp_1"}', 400, /previous_response_id is not supported yet/],
+    [
+      "/v1/responses",
+      '{"model":"gpt-5.5","input":"x","previous_response_id":"resp_1"}',
+      400,
+      /previous_response_id is not supported yet/,
+    ],
     ["/v1/responses", '{"model":"gpt-5.5","input":"x","background":true}', 400, /background/],
-    ["/v1/responses", '{"model":"gpt-5.5","input":"x","reasoning":{"effort":"banana"}}', 400, /low, medium, high, xhigh/],
+    [
+      "/v1/responses",
+      '{"model":"gpt-5.5","input":"x","reasoning":{"effort":"banana"}}',
+      400,
+      /low, medium, high, xhigh/,
+    ],
     ["/v1/responses", '{"model":"gpt-5.5","input":"x","session_id":7}', 400, /session_id/],
     ["/v1/chat/completions", '{"model":"gpt-5.5"}', 400, /messages/],
     ["/v1/chat/completions", '{"model":"gpt-5.5","messages":[{"role":"wizard","content":"x"}]}', 400, /role/],
     ["/v1/chat/completions", '{"model":"gpt-5.5","n":2,"messages":[{"role":"user","content":"x"}]}', 400, /\bn\b/],
-    ["/v1/chat/completions", `{"model":"gpt-5.5","messages":${"[".repeat(200)}${"]".repeat(200)}}`, 400, /deeper than 128/],
+    [
+      "/v1/chat/completions",
+      `{"model":"gpt-5.5","messages":${"[".repeat(200)}${"]".repeat(200)}}`,
+      400,
+      /deeper than 128/,
+    ],
   ];
   for (const [path, body, status, message] of cases) {
     const error = await send(path, body);
@@ -51,7 +71,12 @@ test("a body over the limit is a 413 in the envelope, declared, chunked or packe
       controller.close();
     },
   });
-  for (const init of [{ body: big }, { body: chunked, duplex: "half" }, { body: gzipSync(big), headers: { "content-encoding": "gzip" } }, { body: zstdCompressSync(Buffer.alloc(50_000_000, "x")), headers: { "content-encoding": "zstd" } }]) {
+  for (const init of [
+    { body: big },
+    { body: chunked, duplex: "half" },
+    { body: gzipSync(big), headers: { "content-encoding": "gzip" } },
+    { body: zstdCompressSync(Buffer.alloc(50_000_000, "x")), headers: { "content-encoding": "zstd" } },
+  ]) {
     const response = await it.post("/v1/responses", {}, init as RequestInit);
     expect(response.status).toBe(413);
     expect(((await response.json()) as Envelope).error.code).toBe("request_too_large");
@@ -62,7 +87,10 @@ test("a body over the limit is a 413 in the envelope, declared, chunked or packe
 test("packed bodies are read: the Codex CLI sends zstd", async () => {
   await using it = await ring();
   const body = JSON.stringify({ model: "gpt-5.5", input: "packed", stream: false });
-  for (const [encoding, packed] of [["zstd", zstdCompressSync(body)], ["gzip", gzipSync(body)]] as const) {
+  for (const [encoding, packed] of [
+    ["zstd", zstdCompressSync(body)],
+    ["gzip", gzipSync(body)],
+  ] as const) {
     const response = await it.post("/v1/responses", {}, { body: packed, headers: { "content-encoding": encoding } });
     expect(response.status).toBe(200);
     expect(await response.text()).toContain("packed");
@@ -71,7 +99,13 @@ test("packed bodies are read: the Codex CLI sends zstd", async () => {
 
 test("a `__proto__` key in a body is inert", async () => {
   await using it = await ring();
-  const response = await it.post("/v1/responses", {}, { body: '{"model":"gpt-5.5","input":"x","stream":false,"__proto__":{"store":true},"metadata":{"__proto__":{"polluted":1}}}' });
+  const response = await it.post(
+    "/v1/responses",
+    {},
+    {
+      body: '{"model":"gpt-5.5","input":"x","stream":false,"__proto__":{"store":true},"metadata":{"__proto__":{"polluted":1}}}',
+    },
+  );
   expect(response.status).toBe(200);
 });
 
@@ -98,14 +132,24 @@ test("smuggling, doubled hosts and too many headers are refused", async () => {
   const { url } = it.gateway;
   const host = new URL(url).host;
   const post = "POST /codex/v1/responses HTTP/1.1\r\n";
-  expect(await raw(url, `${post}Host: ${host}\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`)).toMatch(/ 400 |closed/);
-  expect(await raw(url, `${post}Host: ${host}\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd`)).toMatch(/ 400 |closed/);
-  expect(await raw(url, `GET /healthz HTTP/1.1\r\nHost: ${host}\r\nHost: evil.example\r\n\r\n`)).toMatch(/ 400 |closed/);
+  expect(
+    await raw(url, `${post}Host: ${host}\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`),
+  ).toMatch(/ 400 |closed/);
+  expect(await raw(url, `${post}Host: ${host}\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd`)).toMatch(
+    / 400 |closed/,
+  );
+  expect(await raw(url, `GET /healthz HTTP/1.1\r\nHost: ${host}\r\nHost: evil.example\r\n\r\n`)).toMatch(
+    / 400 |closed/,
+  );
   expect(await raw(url, `GET /healthz HTTP/1.1\r\nHost: a b\r\n\r\n`)).toMatch(/ 400 |closed/);
   const many = Array.from({ length: 101 }, (_, index) => `x-h${index}: 1\r\n`).join("");
   expect(await raw(url, `GET /healthz HTTP/1.1\r\nHost: ${host}\r\n${many}\r\n`)).toContain(" 431 ");
-  expect(await raw(url, `GET /healthz HTTP/1.1\r\nHost: ${host}\r\nx-big: ${"x".repeat(20_000)}\r\n\r\n`)).toContain(" 200 ");
-  expect(await raw(url, `GET /healthz HTTP/1.1\r\nHost: ${host}\r\nx-big: ${"x".repeat(40_000)}\r\n\r\n`)).toContain(" 431 ");
+  expect(await raw(url, `GET /healthz HTTP/1.1\r\nHost: ${host}\r\nx-big: ${"x".repeat(20_000)}\r\n\r\n`)).toContain(
+    " 200 ",
+  );
+  expect(await raw(url, `GET /healthz HTTP/1.1\r\nHost: ${host}\r\nx-big: ${"x".repeat(40_000)}\r\n\r\n`)).toContain(
+    " 431 ",
+  );
 });
 
 test("without a licence, pages of other names and origins get nothing (DNS rebinding)", async () => {
@@ -132,10 +176,25 @@ test("paths: unknown is 404, a wrong method is 405 with Allow, HEAD and hello an
   expect((await fetch(`${base}/api/hello`)).status).toBe(200);
   expect((await fetch(`${url}/healthz`)).status).toBe(200);
   expect((await fetch(`${url}/readyz`)).status).toBe(200);
-  const upgrade = await fetch(`${base}/responses`, { headers: { upgrade: "websocket", connection: "upgrade", "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==", "sec-websocket-version": "13" } });
+  const upgrade = await fetch(`${base}/responses`, {
+    headers: {
+      upgrade: "websocket",
+      connection: "upgrade",
+      "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==",
+      "sec-websocket-version": "13",
+    },
+  });
   expect(upgrade.status).toBe(426);
-  for (const [method, path] of [["POST", "/v1/images/generations"], ["POST", "/v1/videos"], ["POST", "/alpha/search"]] as const) {
+  for (const [method, path] of [
+    ["POST", "/v1/images/generations"],
+    ["POST", "/v1/videos"],
+    ["POST", "/alpha/search"],
+  ] as const) {
     const response = await fetch(`${base}${path}`, { method, body: "{}", headers: { "x-api-key": "right-key-000" } });
-    expect([path, response.status, ((await response.json()) as Envelope).error.code]).toEqual([path, 501, "unsupported_endpoint"]);
+    expect([path, response.status, ((await response.json()) as Envelope).error.code]).toEqual([
+      path,
+      501,
+      "unsupported_endpoint",
+    ]);
   }
 });

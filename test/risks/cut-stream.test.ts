@@ -3,17 +3,20 @@
 import { expect, test } from "bun:test";
 import { readAll, ring, typesOf } from "./ring.ts";
 
-test.each(["SLOW 20\nDROP 3", "CUT 3"])("%s: the responses dialect closes with one response.failed, code stream_error", async (how) => {
-  await using it = await ring();
-  const { text, cut } = await readAll(await it.ask(`LONG 20\n${how}`));
-  const types = typesOf(text);
-  expect(cut).toBe(false);
-  expect(types.filter((type) => type === "response.failed")).toHaveLength(1);
-  expect(types.at(-1)).toBe("response.failed");
-  expect(text).toContain('"code":"stream_error"');
-  const [receipt] = await it.settled(1);
-  expect(receipt).toMatchObject({ outcome: "failed", code: "stream_error", tries: 1 });
-});
+test.each(["SLOW 20\nDROP 3", "CUT 3"])(
+  "%s: the responses dialect closes with one response.failed, code stream_error",
+  async (how) => {
+    await using it = await ring();
+    const { text, cut } = await readAll(await it.ask(`LONG 20\n${how}`));
+    const types = typesOf(text);
+    expect(cut).toBe(false);
+    expect(types.filter((type) => type === "response.failed")).toHaveLength(1);
+    expect(types.at(-1)).toBe("response.failed");
+    expect(text).toContain('"code":"stream_error"');
+    const [receipt] = await it.settled(1);
+    expect(receipt).toMatchObject({ outcome: "failed", code: "stream_error", tries: 1 });
+  },
+);
 
 test.each(["SLOW 20\nDROP 3", "CUT 3"])("%s: chat ends in an error chunk and [DONE]", async (how) => {
   await using it = await ring();
@@ -24,17 +27,20 @@ test.each(["SLOW 20\nDROP 3", "CUT 3"])("%s: chat ends in an error chunk and [DO
   expect(JSON.parse((frames.at(-2) as string).slice(6))).toMatchObject({ error: { code: "stream_error" } });
 });
 
-test.each(["DROP 0", "CUT 0"])("%s: nothing was sent yet, so it is tried once more, then it is a real status", async (how) => {
-  await using it = await ring();
-  const response = await it.ask(how);
-  expect(response.status).toBe(502);
-  expect((await it.stats()).requests).toBe(2);
-  const { error } = (await response.json()) as { error: { code: string } };
-  expect(["stream_error", "upstream_unreachable"]).toContain(error.code);
-  const receipts = await it.settled(1);
-  expect(receipts).toHaveLength(1);
-  expect(receipts[0]).toMatchObject({ outcome: "failed", tries: 2 });
-});
+test.each(["DROP 0", "CUT 0"])(
+  "%s: nothing was sent yet, so it is tried once more, then it is a real status",
+  async (how) => {
+    await using it = await ring();
+    const response = await it.ask(how);
+    expect(response.status).toBe(502);
+    expect((await it.stats()).requests).toBe(2);
+    const { error } = (await response.json()) as { error: { code: string } };
+    expect(["stream_error", "upstream_unreachable"]).toContain(error.code);
+    const receipts = await it.settled(1);
+    expect(receipts).toHaveLength(1);
+    expect(receipts[0]).toMatchObject({ outcome: "failed", tries: 2 });
+  },
+);
 
 test("a turn that already produced output is never asked twice", async () => {
   await using it = await ring();

@@ -10,7 +10,9 @@ test("SIGTERM with 100 streams: all finish, the exit code is 0, and each has its
   it.gateway.signal("SIGTERM");
   await Bun.sleep(150);
   // The listener is closed: nobody new gets in.
-  await expect(fetch(`${it.gateway.url}/healthz`, { keepalive: false, headers: { connection: "close" } })).rejects.toThrow();
+  await expect(
+    fetch(`${it.gateway.url}/healthz`, { keepalive: false, headers: { connection: "close" } }),
+  ).rejects.toThrow();
   for (const { text } of await Promise.all(reading)) expect(typesOf(text).at(-1)).toBe("response.completed");
   expect(await it.gateway.exited).toBe(0);
   expect(it.receipts().filter((receipt) => receipt.outcome === "ok")).toHaveLength(100);
@@ -18,7 +20,14 @@ test("SIGTERM with 100 streams: all finish, the exit code is 0, and each has its
 
 test("a stream that outlives the drain time ends with the dialect's error frame, and the exit code is 0", async () => {
   await using it = await ring({ config: { limits: { drain: "500ms" } } });
-  const endless = [await it.ask("SLOW 100\nLONG 5000"), await it.post("/v1/chat/completions", { model: "gpt-5.5", stream: true, messages: [{ role: "user", content: "SLOW 100\nLONG 5000" }] })];
+  const endless = [
+    await it.ask("SLOW 100\nLONG 5000"),
+    await it.post("/v1/chat/completions", {
+      model: "gpt-5.5",
+      stream: true,
+      messages: [{ role: "user", content: "SLOW 100\nLONG 5000" }],
+    }),
+  ];
   const reading = endless.map(readAll);
   it.gateway.signal("SIGTERM");
   const [responses, chat] = await Promise.all(reading);
@@ -36,7 +45,10 @@ test("readyz turns 503 before the listener closes, on a connection that is alrea
   const seen: number[] = [];
   it.gateway.signal("SIGTERM");
   for (let probes = 0; probes < 20; probes++) {
-    const status = await fetch(`${it.gateway.url}/readyz`).then((response) => response.status, () => 0);
+    const status = await fetch(`${it.gateway.url}/readyz`).then(
+      (response) => response.status,
+      () => 0,
+    );
     seen.push(status);
     if (status === 0) break;
   }

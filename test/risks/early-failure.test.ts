@@ -19,7 +19,11 @@ test.each(CASES)("%s is %i before and inside the stream, on both dialects", asyn
       expect([when, stream, responses.status]).toEqual([when, stream, status]);
       expect(responses.headers.get("content-type")).toContain("application/json");
       expect(await responses.json()).toMatchObject({ error: { code } });
-      const chat = await it.post("/v1/chat/completions", { model: "gpt-5.5", stream, messages: [{ role: "user", content: `FAIL ${directive} ${when}` }] });
+      const chat = await it.post("/v1/chat/completions", {
+        model: "gpt-5.5",
+        stream,
+        messages: [{ role: "user", content: `FAIL ${directive} ${when}` }],
+      });
       expect([when, stream, chat.status]).toEqual([when, stream, status]);
       expect(await chat.json()).toMatchObject({ error: { code } });
     }

@@ -3,7 +3,8 @@
 import { expect, test } from "bun:test";
 import { readAll, ring, typesOf } from "./ring.ts";
 
-const rss = async (pid: number) => Number(/VmRSS:\s+(\d+)/.exec(await Bun.file(`/proc/${pid}/status`).text())?.[1]) * 1024;
+const rss = async (pid: number) =>
+  Number(/VmRSS:\s+(\d+)/.exec(await Bun.file(`/proc/${pid}/status`).text())?.[1]) * 1024;
 
 test("an event over the limit ends the stream with an error, and memory stays bounded", async () => {
   await using it = await ring();

@@ -8,22 +8,55 @@ import { readAll, ring } from "./ring.ts";
 
 test("each way an exchange can end leaves exactly one receipt, with its outcome", async () => {
   await using it = await ring({ config: { limits: { retries: 0 } } });
-  const chat = (content: string, over: object = {}) => it.post("/v1/chat/completions", { model: "gpt-5.5", messages: [{ role: "user", content }], ...over });
+  const chat = (content: string, over: object = {}) =>
+    it.post("/v1/chat/completions", { model: "gpt-5.5", messages: [{ role: "user", content }], ...over });
   const abort = new AbortController();
   const steps: [string, () => Promise<unknown>, { outcome: string; code?: string | null; status?: number }][] = [
     ["stream ok", async () => readAll(await it.ask("hello")), { outcome: "ok", code: null, status: 200 }],
     ["unary ok", async () => (await it.ask("hello", { stream: false })).text(), { outcome: "ok", status: 200 }],
     ["chat ok", async () => (await chat("hello")).text(), { outcome: "ok" }],
     ["incomplete", async () => readAll(await it.ask("SAY x\nINCOMPLETE max_output_tokens")), { outcome: "ok" }],
-    ["failed before", async () => (await it.ask("FAIL server_is_overloaded before")).text(), { outcome: "failed", code: "server_is_overloaded", status: 503 }],
-    ["failed inside, early", async () => (await it.ask("FAIL context_length_exceeded during")).text(), { outcome: "failed", code: "context_length_exceeded", status: 400 }],
-    ["failed inside, late", async () => readAll(await it.ask("LONG 9\nFAIL server_is_overloaded during 3")), { outcome: "failed", code: "server_is_overloaded", status: 200 }],
+    [
+      "failed before",
+      async () => (await it.ask("FAIL server_is_overloaded before")).text(),
+      { outcome: "failed", code: "server_is_overloaded", status: 503 },
+    ],
+    [
+      "failed inside, early",
+      async () => (await it.ask("FAIL context_length_exceeded during")).text(),
+      { outcome: "failed", code: "context_length_exceeded", status: 400 },
+    ],
+    [
+      "failed inside, late",
+      async () => readAll(await it.ask("LONG 9\nFAIL server_is_overloaded during 3")),
+      { outcome: "failed", code: "server_is_overloaded", status: 200 },
+    ],
     ["cut", async () => readAll(await it.ask("LONG 9\nCUT 3")), { outcome: "failed", code: "stream_error" }],
-    ["unary cut", async () => (await it.ask("LONG 9\nCUT 3", { stream: false })).text(), { outcome: "failed", code: "stream_error", status: 502 }],
-    ["bad body", async () => (await it.post("/v1/responses", {}, { body: "{" })).text(), { outcome: "refused", code: "invalid_json", status: 400 }],
-    ["unknown model", async () => (await it.ask("x", { model: "nope" })).text(), { outcome: "refused", code: "model_not_found" }],
-    ["bad effort", async () => (await it.ask("x", { model: "gpt-5.5-minimal" })).text(), { outcome: "refused", code: "unsupported_effort", status: 400 }],
-    ["not built", async () => (await fetch(`${it.gateway.base}/v1/responses/resp_1`)).text(), { outcome: "refused", code: "unsupported_endpoint", status: 501 }],
+    [
+      "unary cut",
+      async () => (await it.ask("LONG 9\nCUT 3", { stream: false })).text(),
+      { outcome: "failed", code: "stream_error", status: 502 },
+    ],
+    [
+      "bad body",
+      async () => (await it.post("/v1/responses", {}, { body: "{" })).text(),
+      { outcome: "refused", code: "invalid_json", status: 400 },
+    ],
+    [
+      "unknown model",
+      async () => (await it.ask("x", { model: "nope" })).text(),
+      { outcome: "refused", code: "model_not_found" },
+    ],
+    [
+      "bad effort",
+      async () => (await it.ask("x", { model: "gpt-5.5-minimal" })).text(),
+      { outcome: "refused", code: "unsupported_effort", status: 400 },
+    ],
+    [
+      "not built",
+      async () => (await fetch(`${it.gateway.base}/v1/responses/resp_1`)).text(),
+      { outcome: "refused", code: "unsupported_endpoint", status: 501 },
+    ],
     [
       "aborted",
       async () => {
@@ -33,7 +66,12 @@ test("each way an exchange can end leaves exactly one receipt, with its outcome"
       },
       { outcome: "aborted" },
     ],
-    ["compact", async () => (await it.post("/v1/responses/compact", { model: "gpt-5.5", input: [{ role: "user", content: "h" }] })).text(), { outcome: "ok" }],
+    [
+      "compact",
+      async () =>
+        (await it.post("/v1/responses/compact", { model: "gpt-5.5", input: [{ role: "user", content: "h" }] })).text(),
+      { outcome: "ok" },
+    ],
   ];
   for (const [at, [name, run, wanted]] of steps.entries()) {
     await run();

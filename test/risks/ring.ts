@@ -11,7 +11,15 @@ export interface Ring extends AsyncDisposable {
   post(path: string, body: unknown, init?: RequestInit): Promise<Response>;
   /** Asks on the responses dialect, streaming unless the body says otherwise. */
   ask(directive: string, body?: Record<string, unknown>, init?: RequestInit): Promise<Response>;
-  stats(): Promise<{ requests: number; open: number; maxOpen: number; finished: number; cancelled: number; dropped: number; failed: number }>;
+  stats(): Promise<{
+    requests: number;
+    open: number;
+    maxOpen: number;
+    finished: number;
+    cancelled: number;
+    dropped: number;
+    failed: number;
+  }>;
   /** Waits until the sandbox's numbers are as wanted. */
   until(check: (stats: Awaited<ReturnType<Ring["stats"]>>) => boolean, what: string): Promise<void>;
   receipts(): Receipt[];
@@ -32,20 +40,37 @@ export interface Receipt {
   output_tokens: number;
 }
 
-export async function ring(options: { config?: Record<string, unknown>; kind?: "openai" | "chatgpt"; gateway?: GatewayOptions; sandboxArgs?: string[] } = {}): Promise<Ring> {
+export async function ring(
+  options: {
+    config?: Record<string, unknown>;
+    kind?: "openai" | "chatgpt";
+    gateway?: GatewayOptions;
+    sandboxArgs?: string[];
+  } = {},
+): Promise<Ring> {
   const sandbox = await startSandbox(options.sandboxArgs ? { args: options.sandboxArgs } : {});
   const kind = options.kind ?? "openai";
   const up =
     kind === "openai"
       ? { kind, baseUrl: `${sandbox.url}/v1`, accounts: [{ name: "key", apiKey: "sk-test-000000" }] }
-      : { kind, baseUrl: `${sandbox.url}/backend-api/codex`, accounts: [{ name: "login", accessToken: "test-token", accountId: "acc" }] };
+      : {
+          kind,
+          baseUrl: `${sandbox.url}/backend-api/codex`,
+          accounts: [{ name: "login", accessToken: "test-token", accountId: "acc" }],
+        };
   const gateway = await startGateway({ ...options.gateway, config: { ...options.config, upstreams: { up } } });
   const ringed: Ring = {
     gateway,
     sandbox,
     post: (path, body, init = {}) =>
-      fetch(`${gateway.base}${path}`, { method: "POST", body: JSON.stringify(body), ...init, headers: { "content-type": "application/json", ...(init.headers as Record<string, string> | undefined) } }),
-    ask: (directive, body = {}, init) => ringed.post("/v1/responses", { model: "gpt-5.5", input: directive, stream: true, ...body }, init),
+      fetch(`${gateway.base}${path}`, {
+        method: "POST",
+        body: JSON.stringify(body),
+        ...init,
+        headers: { "content-type": "application/json", ...(init.headers as Record<string, string> | undefined) },
+      }),
+    ask: (directive, body = {}, init) =>
+      ringed.post("/v1/responses", { model: "gpt-5.5", input: directive, stream: true, ...body }, init),
     stats: async () => (await fetch(`${sandbox.url}/sandbox/stats`)).json() as ReturnType<Ring["stats"]>,
     async until(check, what) {
       for (let tries = 0; tries < 400; tries++) {
@@ -83,7 +108,8 @@ export async function readAll(response: Response): Promise<{ text: string; cut: 
   let text = "";
   const decoder = new TextDecoder();
   try {
-    for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) text += decoder.decode(chunk, { stream: true });
+    for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>)
+      text += decoder.decode(chunk, { stream: true });
     return { text, cut: false };
   } catch {
     return { text, cut: true };

@@ -5,7 +5,8 @@ import { connect, type Socket } from "node:net";
 import { ring } from "./ring.ts";
 
 const READERS = 20;
-const rss = async (pid: number) => Number(/VmRSS:\s+(\d+)/.exec(await Bun.file(`/proc/${pid}/status`).text())?.[1]) * 1024;
+const rss = async (pid: number) =>
+  Number(/VmRSS:\s+(\d+)/.exec(await Bun.file(`/proc/${pid}/status`).text())?.[1]) * 1024;
 
 /** Opens a stream and reads nothing of it. */
 function stalled(base: string, directive: string): Promise<Socket> {
@@ -13,7 +14,9 @@ function stalled(base: string, directive: string): Promise<Socket> {
   const body = JSON.stringify({ model: "gpt-5.5", input: directive, stream: true });
   return new Promise((resolve, reject) => {
     const socket = connect(Number(target.port), target.hostname, () => {
-      socket.write(`POST ${target.pathname} HTTP/1.1\r\nHost: ${target.host}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
+      socket.write(
+        `POST ${target.pathname} HTTP/1.1\r\nHost: ${target.host}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+      );
     });
     socket.once("readable", () => {
       socket.pause();

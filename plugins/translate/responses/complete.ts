@@ -56,7 +56,9 @@ function defined(fields: Fields): Fields {
 /** What official types require of an output item and minimal upstreams leave out. */
 function completeItem(item: Item): Item {
   if (item.type === "message") {
-    const content = Array.isArray(item.content) ? (item.content as Fields[]).map((part) => (part.type === "output_text" ? { annotations: [], ...part } : part)) : [];
+    const content = Array.isArray(item.content)
+      ? (item.content as Fields[]).map((part) => (part.type === "output_text" ? { annotations: [], ...part } : part))
+      : [];
     return { status: "completed", ...item, content };
   }
   if (item.type === "function_call" || item.type === "custom_tool_call") return { status: "completed", ...item };

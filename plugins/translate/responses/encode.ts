@@ -35,19 +35,34 @@ function terminal(event: Event, done: readonly Event[]): Event {
   const response = event.data.response as Record<string, unknown> | undefined;
   if (!response || event.type === "response.failed") return event;
   const items = done.map((one) => one.data).sort(byIndex);
-  const output = withOutput(response.output, items.map((data) => data.item as Item));
+  const output = withOutput(
+    response.output,
+    items.map((data) => data.item as Item),
+  );
   const usage = response.usage as Record<string, Record<string, unknown>> | null | undefined;
-  const bare = usage && (usage.input_tokens_details?.cached_tokens === undefined || usage.output_tokens_details?.reasoning_tokens === undefined);
+  const bare =
+    usage &&
+    (usage.input_tokens_details?.cached_tokens === undefined ||
+      usage.output_tokens_details?.reasoning_tokens === undefined);
   if (output === response.output && !bare) return event;
   return Event.of({ ...event.data, response: { ...response, output, ...(bare && { usage: usageOf(usage) }) } });
 }
 
 function byIndex(a: { [field: string]: unknown }, b: { [field: string]: unknown }): number {
-  return (typeof a.output_index === "number" ? a.output_index : 0) - (typeof b.output_index === "number" ? b.output_index : 0);
+  return (
+    (typeof a.output_index === "number" ? a.output_index : 0) -
+    (typeof b.output_index === "number" ? b.output_index : 0)
+  );
 }
 
 /** The `response.failed` that closes a broken stream. Clients match it to the response that began. */
-function failed(failure: Failure, context: ReplyContext, created: Event | undefined, last: Event | undefined, done: readonly Event[]): Event {
+function failed(
+  failure: Failure,
+  context: ReplyContext,
+  created: Event | undefined,
+  last: Event | undefined,
+  done: readonly Event[],
+): Event {
   const begun = (safely(created)?.response ?? {}) as Record<string, unknown>;
   const sequence = safely(last)?.sequence_number;
   const response = completeResponse(
@@ -61,7 +76,11 @@ function failed(failure: Failure, context: ReplyContext, created: Event | undefi
     },
     context,
   );
-  return Event.of({ type: "response.failed", sequence_number: typeof sequence === "number" ? sequence + 1 : 0, response });
+  return Event.of({
+    type: "response.failed",
+    sequence_number: typeof sequence === "number" ? sequence + 1 : 0,
+    response,
+  });
 }
 
 function safely(event: Event | undefined): Event["data"] | undefined {

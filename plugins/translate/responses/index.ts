@@ -15,11 +15,29 @@ const routes: DialectRoute[] = [
   { method: "POST", path: "/responses", operation: "turn", detail: document.createCodex },
   { method: "POST", path: "/v1/responses/compact", operation: "compact", detail: document.compact },
   { method: "POST", path: "/responses/compact", operation: "compact", detail: document.compactCodex },
-  { method: "POST", path: "/v1/responses/input_tokens", operation: "unsupported", message: "counting input tokens on the responses dialect is not supported yet", detail: document.inputTokens },
+  {
+    method: "POST",
+    path: "/v1/responses/input_tokens",
+    operation: "unsupported",
+    message: "counting input tokens on the responses dialect is not supported yet",
+    detail: document.inputTokens,
+  },
   { method: "GET", path: "/v1/responses/:id", operation: "unsupported", message: stored, detail: document.retrieve },
   { method: "DELETE", path: "/v1/responses/:id", operation: "unsupported", message: stored, detail: document.remove },
-  { method: "GET", path: "/v1/responses/:id/input_items", operation: "unsupported", message: stored, detail: document.inputItems },
-  { method: "POST", path: "/v1/responses/:id/cancel", operation: "unsupported", message: stored, detail: document.cancel },
+  {
+    method: "GET",
+    path: "/v1/responses/:id/input_items",
+    operation: "unsupported",
+    message: stored,
+    detail: document.inputItems,
+  },
+  {
+    method: "POST",
+    path: "/v1/responses/:id/cancel",
+    operation: "unsupported",
+    message: stored,
+    detail: document.cancel,
+  },
 ];
 
 export const responses: Dialect = {
@@ -32,7 +50,12 @@ export const responses: Dialect = {
   failure: (failure, context) => {
     const rendered = openaiError(failure, context);
     // The real Responses endpoint answers an unknown model with 400 (interface.md, Errors).
-    const status = failure.kind === "unknown_model" ? 400 : failure.kind === "upstream_credential" && context.codexClient ? 400 : rendered.status;
+    const status =
+      failure.kind === "unknown_model"
+        ? 400
+        : failure.kind === "upstream_credential" && context.codexClient
+          ? 400
+          : rendered.status;
     return { ...rendered, status };
   },
   // A comment would not reset the Codex CLI's idle clock; `keepalive` is an event that official SDKs know (translation.md 0.9).

@@ -16,7 +16,11 @@ const EFFORT_TEXT: Readonly<Record<string, string>> = {
 export function catalogue(models: readonly ModelInfo[], query: URLSearchParams): unknown {
   const version = numbersOf(query.get("client_version"));
   const entries = models.map((model, index): Entry => ({ ...entry(model, index), ...model.raw, slug: model.slug }));
-  return { models: entries.filter((one) => !isOlder(version, numbersOf(one.minimal_client_version))).map((one) => (isOlder(version, KNOWS_MAX) ? withoutMax(one) : one)) };
+  return {
+    models: entries
+      .filter((one) => !isOlder(version, numbersOf(one.minimal_client_version)))
+      .map((one) => (isOlder(version, KNOWS_MAX) ? withoutMax(one) : one)),
+  };
 }
 
 type Entry = Record<string, unknown> & { slug: string };

@@ -10,7 +10,19 @@ const TERMINAL = ["response.completed", "response.incomplete", "response.failed"
 
 function context(over: Partial<ReplyContext> = {}): ReplyContext {
   const turn = { model: "gpt-5.5", input: [] };
-  return { id: "req_1", turn, askedModel: "gpt-5.5", wants: {}, reasoning: "both", codexClient: false, stream: true, principal: { id: "t" }, headers: new Headers(), mint: countingMint(), ...over };
+  return {
+    id: "req_1",
+    turn,
+    askedModel: "gpt-5.5",
+    wants: {},
+    reasoning: "both",
+    codexClient: false,
+    stream: true,
+    principal: { id: "t" },
+    headers: new Headers(),
+    mint: countingMint(),
+    ...over,
+  };
 }
 
 function eventsOf(bytes: Uint8Array, size: number): Event[] {
@@ -56,26 +68,38 @@ describe.skipIf(!dataPresent)("recorded Responses streams (skipped without ../sh
       expect(sent.type).toBe(upstream.type);
       // Nothing that the upstream said is lost; the output is never shorter than the finished items.
       const items = events.filter((event) => event.type === "response.output_item.done").length;
-      expect((have?.output as unknown[] | undefined)?.length ?? 0).toBeGreaterThanOrEqual(sent.type === "response.failed" ? 0 : items);
-      for (const [field, value] of Object.entries(want ?? {})) if (!["output", "usage"].includes(field)) expect(have?.[field]).toEqual(value);
+      expect((have?.output as unknown[] | undefined)?.length ?? 0).toBeGreaterThanOrEqual(
+        sent.type === "response.failed" ? 0 : items,
+      );
+      for (const [field, value] of Object.entries(want ?? {}))
+        if (!["output", "usage"].includes(field)) expect(have?.[field]).toEqual(value);
     }
   });
 
-  test.each(streams.slice(0, 30).map((row) => row.file))("cut short, %s ends in exactly one response.failed that continues its numbers", (file) => {
-    const events = eventsOf(dataBytes(`recordings/${file}`), 4096).filter((event) => !TERMINAL.includes(event.type) && event.type !== "[DONE]");
-    const encoder = responses.encoder(context());
-    const half = events.slice(0, Math.ceil(events.length / 2));
-    for (const event of half) encoder.event(event);
-    const failed = new SseReader().push(Buffer.from(encoder.fail(new Failure("stream_broken", { code: "stream_error", message: "cut" })) as Uint8Array));
-    expect(failed.map((event) => event.type)).toEqual(["response.failed"]);
-    const response = failed[0]?.data.response as { id: string; status: string; error: { code: string } };
-    const created = half.find((event) => event.type === "response.created")?.data.response as { id?: string } | undefined;
-    expect(response.error.code).toBe("stream_error");
-    expect(response.status).toBe("failed");
-    if (created?.id) expect(response.id).toBe(created.id);
-    const last = half.at(-1)?.data.sequence_number;
-    if (typeof last === "number") expect(failed[0]?.data.sequence_number).toBe(last + 1);
-  });
+  test.each(streams.slice(0, 30).map((row) => row.file))(
+    "cut short, %s ends in exactly one response.failed that continues its numbers",
+    (file) => {
+      const events = eventsOf(dataBytes(`recordings/${file}`), 4096).filter(
+        (event) => !TERMINAL.includes(event.type) && event.type !== "[DONE]",
+      );
+      const encoder = responses.encoder(context());
+      const half = events.slice(0, Math.ceil(events.length / 2));
+      for (const event of half) encoder.event(event);
+      const failed = new SseReader().push(
+        Buffer.from(encoder.fail(new Failure("stream_broken", { code: "stream_error", message: "cut" })) as Uint8Array),
+      );
+      expect(failed.map((event) => event.type)).toEqual(["response.failed"]);
+      const response = failed[0]?.data.response as { id: string; status: string; error: { code: string } };
+      const created = half.find((event) => event.type === "response.created")?.data.response as
+        | { id?: string }
+        | undefined;
+      expect(response.error.code).toBe("stream_error");
+      expect(response.status).toBe("failed");
+      if (created?.id) expect(response.id).toBe(created.id);
+      const last = half.at(-1)?.data.sequence_number;
+      if (typeof last === "number") expect(failed[0]?.data.sequence_number).toBe(last + 1);
+    },
+  );
 });
 
 function frame(data: Record<string, unknown>): Uint8Array {
@@ -83,7 +107,12 @@ function frame(data: Record<string, unknown>): Uint8Array {
 }
 
 test("private events reach a Codex client only: the openai SDK throws on them", () => {
-  const bytes = Buffer.concat([frame({ type: "codex.rate_limits", plan_type: "pro" }), frame({ type: "response.metadata", headers: {} }), frame({ type: "response.created", response: {} }), frame({ type: "response.brand_new", x: 1 })]);
+  const bytes = Buffer.concat([
+    frame({ type: "codex.rate_limits", plan_type: "pro" }),
+    frame({ type: "response.metadata", headers: {} }),
+    frame({ type: "response.created", response: {} }),
+    frame({ type: "response.brand_new", x: 1 }),
+  ]);
   const types = (codexClient: boolean) => {
     const encoder = responses.encoder(context({ codexClient }));
     return eventsOf(bytes, 64)
@@ -99,10 +128,16 @@ test("an empty terminal output is rebuilt from the finished items, in their orde
   const bytes = Buffer.concat([
     frame({ type: "response.output_item.done", output_index: 1, item: item("msg_2") }),
     frame({ type: "response.output_item.done", output_index: 0, item: item("msg_1") }),
-    frame({ type: "response.completed", response: { id: "resp_1", output: [], usage: { input_tokens: 1, output_tokens: 1, total_tokens: 2 } } }),
+    frame({
+      type: "response.completed",
+      response: { id: "resp_1", output: [], usage: { input_tokens: 1, output_tokens: 1, total_tokens: 2 } },
+    }),
   ]);
   const { terminal } = through(responses.encoder(context()), eventsOf(bytes, 16));
-  const response = terminal[0]?.data.response as { output: { id: string }[]; usage: Record<string, Record<string, unknown>> };
+  const response = terminal[0]?.data.response as {
+    output: { id: string }[];
+    usage: Record<string, Record<string, unknown>>;
+  };
   expect(response.output.map(({ id }) => id)).toEqual(["msg_1", "msg_2"]);
   // Vector resp-res-002.
   expect(response.usage.input_tokens_details?.cached_tokens).toBe(0);
