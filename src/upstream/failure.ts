@@ -66,10 +66,12 @@ export function failureOfAnswer(status: number, headers: Headers, text: string, 
 
 /** The failure that an event tells; undefined for an event that tells none. */
 export function faultOfEvent(event: Event, context: Partial<FailureContext> = {}): Failure | undefined {
-  if (event.type !== "response.failed" && event.type !== "error") return undefined;
+  if (event.type !== "response.failed" && event.type !== "error" && event.type !== "message") return undefined;
   const data = dataOf(event);
+  // Some providers put their error, without any type, where the next event would have been.
+  if (event.type === "message" && !isObject(data.error)) return undefined;
   const response = isObject(data.response) ? data.response : {};
-  const nested = event.type === "error" ? data.error : response.error;
+  const nested = event.type === "response.failed" ? response.error : data.error;
   const error = isObject(nested) ? nested : event.type === "error" ? data : {};
   const code = textOf(error.code);
   return sorted(

@@ -57,7 +57,8 @@ export function turnHeaders(source: HeaderSource, exchange: Exchange, body: Reco
   if (isLite(exchange.headers, exchange.turn)) headers.set(LITE_HEADER, "true");
   if (source.kind === "chatgpt") {
     const tier = typeof body.service_tier === "string" ? `;tier=${body.service_tier}` : "";
-    headers.set("x-codex-routing-hint", headerText(`model=${String(body.model)}${tier}`));
+    const hint = `model=${String(body.model)}${tier}`;
+    if (/^[\x21-\x7e]{1,200}$/.test(hint)) headers.set("x-codex-routing-hint", hint);
   }
   headers.set("content-type", "application/json");
   headers.set("accept", "text/event-stream");

@@ -4,15 +4,9 @@ import { ChatUpstream } from "./chat.ts";
 import { ResponsesUpstream, type Services, type Upstream, type UpstreamSettings } from "./responses.ts";
 
 export type { AccountConfig } from "../core/account.ts";
-export type { Kind } from "./allowed.ts";
-export type { Catalogue } from "./catalogue.ts";
-export type { Limits, Transport } from "./connection.ts";
-export { faultOfEvent } from "./failure.ts";
-export type { Passing } from "./pass.ts";
+export type { Transport } from "./connection.ts";
 export type { Prepared } from "./prepare.ts";
-export type { Answer, Compacted, Services, Upstream, UpstreamSettings } from "./responses.ts";
-export { Restore } from "./restore.ts";
-export { retryDelay } from "./retry.ts";
+export type { Answer, Services, Upstream, UpstreamSettings } from "./responses.ts";
 
 /** The upstream of these settings. */
 export function createUpstream(settings: UpstreamSettings, services: Services): Upstream {

@@ -174,44 +174,55 @@ export class ResponsesUpstream implements Upstream {
     credentials: Credentials,
     signal: AbortSignal,
   ): Promise<Reply> {
-    const { kind } = this;
-    const headers = turnHeaders({ kind, version: this.#services.version, credentials }, exchange, body);
-    if (path.endsWith("/compact")) headers.set("accept", "application/json");
-    const state = exchange.headers.get("x-codex-turn-state");
-    if (state !== null && this.#states.belongs(state, credentials.account, this.#accounts.size))
-      headers.set("x-codex-turn-state", state);
     try {
-      const sending = { method: "POST", headers, body: JSON.stringify(body), signal, secrets: secretsOf(credentials) };
-      return await this.#connection.ask(path, sending);
+      return await this.#send(path, body, exchange, credentials, signal);
     } catch (thrown) {
-      if (thrown instanceof Failure && thrown.kind === "upstream_credential") {
-        const { account } = credentials;
-        this.#services.log.warn("an account was refused", {
-          upstream: this.name,
-          account,
-          status: thrown.upstream?.status,
-        });
-      }
+      if (!(thrown instanceof Failure) || thrown.kind !== "upstream_credential") throw thrown;
+      const renewed = await this.#renewed(credentials, exchange.session.id);
+      if (renewed) return await this.#send(path, body, exchange, renewed, signal);
+      const { account } = credentials;
+      const status = thrown.upstream?.status;
+      this.#services.log.warn("an account was refused", { upstream: this.name, account, status });
       throw thrown;
     }
   }
 
-  async #events(answered: Reply, { restore }: Prepared, secrets: readonly string[]): Promise<Answer["events"]> {
-    const { form, reply } = await sniff(answered, this.#connection);
-    if (form === "json") return this.#whole(await this.#connection.json(reply, secrets), restore);
-    if (form === "page") throw await this.#connection.refused(reply, secrets);
-    return new EventStream(this.#connection, reply.deadline, reply.response.body?.getReader(), restore);
+  /** The owner of a shared login file may have renewed it while we asked with the old token. */
+  async #renewed(used: Credentials, session: string): Promise<Credentials | undefined> {
+    const now = await this.#accounts.choose(session).catch(() => undefined);
+    return now?.account === used.account && now.token !== used.token ? now : undefined;
   }
 
-  async *#whole(body: unknown, restore: Prepared["restore"]): AsyncGenerator<Event[], undefined, undefined> {
-    if (!isObject(body) || !Array.isArray(body.output)) {
-      const message = `upstream ${this.name} answered with JSON that is not a response of the Responses wire; is its \`wire\` right?`;
-      throw new Failure("upstream_api", { code: "upstream_error", message, shouldRetry: false });
-    }
-    const events = eventsOfWhole(body);
-    yield restore ? events.map((event) => restore.event(event)) : events;
-    return undefined;
+  async #send(
+    path: string,
+    body: Record<string, unknown>,
+    exchange: Exchange,
+    credentials: Credentials,
+    signal: AbortSignal,
+  ): Promise<Reply> {
+    const headers = turnHeaders({ kind: this.kind, version: this.#services.version, credentials }, exchange, body);
+    if (path.endsWith("/compact")) headers.set("accept", "application/json");
+    const state = exchange.headers.get("x-codex-turn-state");
+    if (state !== null && this.#states.belongs(state, credentials.account, this.#accounts.size))
+      headers.set("x-codex-turn-state", state);
+    const sending = { method: "POST", headers, body: JSON.stringify(body), signal, secrets: secretsOf(credentials) };
+    return await this.#connection.ask(path, sending);
   }
+
+  async #events(answered: Reply, { restore }: Prepared, secrets: readonly string[]): Promise<Answer["events"]> {
+    const { form, reply } = await sniff(answered, this.#connection);
+    if (form === "page") throw await this.#connection.refused(reply, secrets);
+    if (form === "events")
+      return new EventStream(this.#connection, reply.deadline, reply.response.body?.getReader(), restore);
+    const body = await this.#connection.json(reply, secrets);
+    const events = eventsOfWhole(body, { upstream: this.name, secrets, now: this.#services.clock() });
+    return onlyBatch(restore ? events.map((event) => restore.event(event)) : events);
+  }
+}
+
+async function* onlyBatch(events: Event[]): AsyncGenerator<Event[], undefined, undefined> {
+  yield events;
+  return undefined;
 }
 
 export function accountsOf({ name, kind, accounts }: UpstreamSettings, services: Services): Accounts {

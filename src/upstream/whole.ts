@@ -1,23 +1,35 @@
 // Plays a complete Response object as the stream that it would have been, for providers that ignore `stream: true`.
 
 import { Event } from "../core/event.ts";
+import { Failure } from "../core/failure.ts";
 import type { Item } from "../core/turn.ts";
+import { type FailureContext, failureOfAnswer } from "./failure.ts";
 import { isObject } from "./schema.ts";
 
 type Fields = Record<string, unknown>;
 
-/** All events of the answer, in the order and with the numbers of the wire (wire/codex.md C). */
-export function eventsOfWhole(response: Fields): Event[] {
+/** All events of the answer, in the order and with the numbers of the wire (wire/codex.md C). Throws when it is no answer. */
+export function eventsOfWhole(response: unknown, context: FailureContext): Event[] {
+  if (!isObject(response) || !Array.isArray(response.output)) throw notAnAnswer(response, context);
   const events: Event[] = [];
   const push = (type: string, fields: Fields) =>
     void events.push(Event.of({ type, sequence_number: events.length, ...fields }));
   const { usage: _, ...begun } = response;
   push("response.created", { response: { ...begun, status: "in_progress", output: [] } });
-  const output = Array.isArray(response.output) ? response.output.filter(isObject) : [];
-  for (const [index, item] of output.entries()) playItem(item as Item, index, push);
+  for (const [index, item] of response.output.filter(isObject).entries()) playItem(item as Item, index, push);
   const status = response.status === "incomplete" || response.status === "failed" ? response.status : "completed";
   push(`response.${status}`, { response: { ...response, status } });
   return events;
+}
+
+/** Some providers put an error into a success. */
+function notAnAnswer(body: unknown, context: FailureContext): Failure {
+  if (isObject(body) && isObject(body.error)) {
+    const status = typeof body.error.code === "number" ? body.error.code : 502;
+    return failureOfAnswer(status, new Headers(), JSON.stringify(body), context);
+  }
+  const message = `upstream ${context.upstream} answered with JSON that is not a response of the Responses wire; is its \`wire\` right?`;
+  return new Failure("upstream_api", { code: "upstream_error", message, shouldRetry: false });
 }
 
 type Push = (type: string, fields: Fields) => void;

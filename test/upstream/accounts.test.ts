@@ -137,6 +137,35 @@ describe("a login file", () => {
   });
 });
 
+describe("a token that the upstream refuses", () => {
+  const body = { error: { code: "token_expired", message: "expired" } };
+
+  test("is replaced at once when its file was renewed meanwhile", async () => {
+    write({ tokens: { access_token: "token-old" } });
+    const { url, seen, stop } = serve((request) => {
+      if (request.headers.get("authorization") !== "Bearer token-old") return sse(DONE);
+      write({ tokens: { access_token: "token-renewed" } });
+      return Response.json(body, { status: 401 });
+    });
+    const upstream = upstreamAt(url, { accounts: [{ name: "work", authFile: file }] });
+    expect((await askWith(upstream)).account).toBe("work");
+    await stop();
+    expect(seen.map(({ request }) => request.headers.get("authorization"))).toEqual([
+      "Bearer token-old",
+      "Bearer token-renewed",
+    ]);
+  });
+
+  test("is not sent twice", async () => {
+    write({ tokens: { access_token: "token-old" } });
+    const { url, seen, stop } = serve(() => Response.json(body, { status: 401 }));
+    const upstream = upstreamAt(url, { accounts: [{ name: "work", authFile: file }] });
+    expect(await thrownBy(askWith(upstream))).toMatchObject({ code: "upstream_auth_failed" });
+    await stop();
+    expect(seen).toHaveLength(1);
+  });
+});
+
 describe("configured credentials", () => {
   test("carry the account that they name, or that the token names", async () => {
     expect(await choose({ name: "a", apiKey: "sk-1" })).toEqual({ account: "a", token: "sk-1" });

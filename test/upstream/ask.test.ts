@@ -315,6 +315,11 @@ describe("what comes back", () => {
     const { url } = backend(() => Response.json({ choices: [] }));
     const thrown = await thrownBy(async () => eventsOf(await askWith(upstreamAt(url))));
     expect(thrown).toMatchObject({ code: "upstream_error", message: expect.stringContaining("wire") });
+    const { url: failing } = backend(() => Response.json({ error: { message: "slow", code: 429 } }));
+    expect(await thrownBy(askWith(upstreamAt(failing)))).toMatchObject({
+      code: "rate_limit_exceeded",
+      message: "slow",
+    });
     const { url: edge } = backend(
       () => new Response("<html>hello</html>", { headers: { "content-type": "text/html" } }),
     );
