@@ -2,6 +2,7 @@
 
 import { writeFileSync } from "node:fs";
 import type { Command } from "commander";
+import { version } from "../../package.json";
 
 export function addOpenApi(program: Command): void {
   program
@@ -13,7 +14,7 @@ export function addOpenApi(program: Command): void {
         import("../server/openapi.ts"),
         import("../../plugins/index.ts"),
       ]);
-      const text = `${JSON.stringify(await openApiDocument({ plugins: builtIn }), null, 2)}\n`;
+      const text = `${JSON.stringify(await openApiDocument({ plugins: builtIn, version }), null, 2)}\n`;
       if (out === undefined) process.stdout.write(text);
       else writeFileSync(out, text);
     });

@@ -210,14 +210,23 @@ const answer = {
     },
     "One `data:` frame of the stream; `data: [DONE]` closes it",
   ),
-  ErrorResponse: object({
-    error: object({
-      message: Type.String(),
-      type: Type.String(),
-      param: Type.Union([Type.String(), Type.Null()]),
-      code: Type.Union([Type.String(), Type.Null()]),
-    }),
+};
+
+const models = {
+  ModelList: object({ object: Type.Literal("list"), data: Type.Array(ref("Model")) }),
+  Model: object({
+    id: Type.String(),
+    object: Type.Literal("model"),
+    created: Type.Integer({ description: "Unix seconds; 0 where nobody told" }),
+    owned_by: Type.String(),
   }),
 };
 
-export const schemas: Readonly<Record<string, TSchema>> = { ...request, ...messages, ...content, ...tools, ...answer };
+export const schemas: Readonly<Record<string, TSchema>> = {
+  ...request,
+  ...messages,
+  ...content,
+  ...tools,
+  ...answer,
+  ...models,
+};

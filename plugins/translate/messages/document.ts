@@ -3,7 +3,23 @@
 const ref = (name: string) => ({ $ref: `#/components/schemas/${name}` });
 const json = (name: string) => ({ "application/json": { schema: ref(name) } });
 const request = (name: string) => ({ required: true, content: json(name) });
-const failure = { description: "A failure, in Anthropic's envelope", content: json("MessagesErrorResponse") };
+const refused = (description: string) => ({ description, content: json("MessagesErrorResponse") });
+
+/** Anthropic's own statuses: 402 for an empty purse, 529 for an overload. */
+const failures = {
+  400: refused("The request is wrong; the message names the field"),
+  401: refused("No valid licence was presented"),
+  402: refused("The upstream account's quota is used up"),
+  403: refused("The licence does not allow this dialect or model"),
+  404: refused("The model is unknown; the message names close ones"),
+  413: refused("The body is larger than the server takes"),
+  429: refused("A limit is reached; `retry-after` tells when to come back"),
+  500: refused("An error of the server itself"),
+  502: refused("The upstream failed or could not be reached"),
+  503: refused("Shutting down, or the upstream's credential is refused"),
+  504: refused("The upstream did not answer in time"),
+  529: refused("Overloaded; `retry-after` tells when to come back"),
+};
 
 export const document = {
   create: {
@@ -16,7 +32,7 @@ export const document = {
         description: "The message; with `stream: true` its events, one a frame",
         content: { ...json("Message"), "text/event-stream": { schema: ref("MessageStreamEvent") } },
       },
-      default: failure,
+      ...failures,
     },
   },
   count: {
@@ -29,7 +45,7 @@ export const document = {
         description: "The count, made locally with the model family's tokenizer",
         content: json("CountMessageTokensResponse"),
       },
-      default: failure,
+      ...failures,
     },
   },
 };

@@ -228,6 +228,20 @@ const MessageStreamEvent = Type.Union(
 const CountMessageTokensRequest = object(asked);
 const CountMessageTokensResponse = object({ input_tokens: Type.Integer() });
 
+const MessagesModel = object({
+  type: Type.Literal("model"),
+  id: Type.String(),
+  display_name: Type.String(),
+  created_at: Type.String({ description: "RFC 3339; the beginning of 1970 where nobody told." }),
+  max_input_tokens: Type.Optional(Type.Integer()),
+});
+const MessagesModelList = object({
+  data: Type.Array(ref("MessagesModel")),
+  has_more: Type.Boolean(),
+  first_id: orNull(Type.String()),
+  last_id: orNull(Type.String()),
+});
+
 export const schemas = {
   CreateMessageRequest,
   MessagesInputMessage,
@@ -253,4 +267,6 @@ export const schemas = {
   MessagesErrorResponse,
   CountMessageTokensRequest,
   CountMessageTokensResponse,
+  MessagesModel,
+  MessagesModelList,
 } as const;

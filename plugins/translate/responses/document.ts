@@ -2,16 +2,76 @@
 
 type Detail = Record<string, unknown>;
 
-const operation = (operationId: string, summary: string): Detail => ({ operationId, summary, tags: ["Responses"] });
+const schema = (name: string): Detail => ({ $ref: `#/components/schemas/${name}` });
+const json = (name: string): Detail => ({ "application/json": { schema: schema(name) } });
+const refused = (description: string): Detail => ({ description, content: json("ErrorResponse") });
+
+/** Every failure before the first byte; after it, a stream closes with `response.failed`. */
+const failures = {
+  400: refused("The request is wrong, `param` names the field; or the model is unknown, `message` names close ones"),
+  401: refused("No valid licence was presented"),
+  403: refused("The licence does not allow this dialect or model"),
+  413: refused("The body is larger than the server takes"),
+  429: refused("A limit is reached; `Retry-After` tells when to come back"),
+  500: refused("An error of the server itself"),
+  502: refused("The upstream failed or could not be reached"),
+  503: refused("Overloaded, shutting down, or the upstream's credential is refused"),
+  504: refused("The upstream did not answer in time"),
+};
+
+function create(operationId: string, summary: string): Detail {
+  return {
+    operationId,
+    summary,
+    description:
+      "Asks a model and answers with a Response, or with its events while it is made. Fields that the upstream would ignore are told in `x-codexd-dropped`.",
+    tags: ["Responses"],
+    requestBody: { required: true, content: json("CreateResponseRequest") },
+    responses: {
+      200: {
+        description: "The response; with `stream: true` its events, one a frame",
+        content: { ...json("Response"), "text/event-stream": { schema: schema("ResponseStreamEvent") } },
+      },
+      ...failures,
+    },
+  };
+}
+
+function compact(operationId: string, summary: string): Detail {
+  return {
+    operationId,
+    summary,
+    description:
+      "Gives a shorter conversation that the model can go on from. Only upstreams that speak the Responses wire have it.",
+    tags: ["Responses"],
+    requestBody: { required: true, content: json("CompactRequest") },
+    responses: {
+      200: { description: "The shorter conversation", content: json("CompactedResponse") },
+      ...failures,
+      501: refused("No plugin of this server answers for compaction"),
+    },
+  };
+}
+
+/** Known to the public API and refused here by name. */
+function unbuilt(operationId: string, summary: string): Detail {
+  const { 401: licence, 403: dialect, 503: busy } = failures;
+  return {
+    operationId,
+    summary: `${summary} (not supported yet)`,
+    tags: ["Not built"],
+    responses: { 401: licence, 403: dialect, 501: refused("Not supported yet"), 503: busy },
+  };
+}
 
 export const document = {
-  create: operation("createResponse", "Create a response"),
-  createCodex: operation("createCodexResponse", "Create a response (the Codex CLI's path)"),
-  compact: operation("compactResponse", "Compact a conversation"),
-  compactCodex: operation("compactCodexResponse", "Compact a conversation (the Codex CLI's path)"),
-  inputTokens: operation("countResponseInputTokens", "Count input tokens (not supported yet)"),
-  retrieve: operation("getResponse", "Fetch a stored response (not supported yet)"),
-  remove: operation("deleteResponse", "Delete a stored response (not supported yet)"),
-  inputItems: operation("listResponseInputItems", "List a stored response's input (not supported yet)"),
-  cancel: operation("cancelResponse", "Cancel a background response (not supported yet)"),
+  create: create("createResponse", "Create a response"),
+  createCodex: create("createCodexResponse", "Create a response (the Codex CLI's path)"),
+  compact: compact("compactResponse", "Compact a conversation"),
+  compactCodex: compact("compactCodexResponse", "Compact a conversation (the Codex CLI's path)"),
+  inputTokens: unbuilt("countResponseInputTokens", "Count input tokens"),
+  retrieve: unbuilt("getResponse", "Fetch a stored response"),
+  remove: unbuilt("deleteResponse", "Delete a stored response"),
+  inputItems: unbuilt("listResponseInputItems", "List a stored response's input"),
+  cancel: unbuilt("cancelResponse", "Cancel a background response"),
 } satisfies Record<string, Detail>;
