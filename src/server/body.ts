@@ -93,7 +93,7 @@ function tame(root: object): void {
         for (const value of node) if (typeof value === "object" && value !== null) next.push(value);
         continue;
       }
-      if (Object.hasOwn(node, "__proto__")) delete (node as Record<string, unknown>)["__proto__"];
+      if (Object.hasOwn(node, "__proto__")) Reflect.deleteProperty(node, "__proto__");
       for (const key in node) {
         const value = (node as Record<string, unknown>)[key];
         if (typeof value === "object" && value !== null) next.push(value);

@@ -27,7 +27,10 @@ export interface Opened {
   /** The step that was under way when the hold ran out, or undefined. */
   pending: Promise<IteratorResult<Event[]>> | undefined;
   next(): Promise<IteratorResult<Event[]>>;
+  /** Leaves the upstream, whatever it still sends. */
   close(): Promise<void>;
+  /** After the terminal event: reads the little that follows, so that the connection can serve another turn. */
+  finish(): Promise<void>;
 }
 
 export interface Ask {
@@ -43,6 +46,9 @@ export interface Ask {
 }
 
 const HELD = Symbol("held");
+
+/** Milliseconds that an upstream has to end its stream after the terminal event. */
+const TAIL = 250;
 
 /** Asks until something is decided. Rejects with the `Failure` that becomes the answer's status. */
 export async function open(asking: Ask): Promise<Opened> {
@@ -103,6 +109,16 @@ class Flow implements Opened {
     this.#asked ??= this.#asking.ask(this.#attempt);
     this.answer ??= await this.#asked;
     return this.answer.events.next();
+  }
+
+  async finish(): Promise<void> {
+    const events = this.answer?.events;
+    if (!events) return;
+    const tail = (async () => {
+      while (!(await events.next()).done);
+    })().catch(ignored);
+    await Promise.race([tail, Bun.sleep(TAIL)]);
+    await this.close();
   }
 
   async close(): Promise<void> {

@@ -172,7 +172,7 @@ export class AnswerStream implements Beating {
     // The receipt is written before the client can see the end: whoever saw it can rely on it (security.md, crash).
     this.#on.ended(ending);
     if (ending.outcome !== "aborted") this.#controller.close();
-    void this.#on.opened.close();
+    void (ending.outcome === "ok" ? this.#on.opened.finish() : this.#on.opened.close());
   }
 }
 

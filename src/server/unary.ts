@@ -20,6 +20,7 @@ export async function collect(
   const collector = new Collector();
   let fault: Failure | undefined;
   let begun = false;
+  let whole = false;
   try {
     for (let batch = opened.held; ; ) {
       for (const event of batch) {
@@ -31,6 +32,7 @@ export async function collect(
         if (event.type === "error") fault = faultOfEvent(event) ?? fault;
         if (event.type === "response.failed") throw faultOfEvent(event) ?? cutFailure();
         if (event.type === "response.completed" || event.type === "response.incomplete") {
+          whole = true;
           return { response: collector.response(event.type), terminal: event };
         }
       }
@@ -39,7 +41,8 @@ export async function collect(
       batch = value;
     }
   } finally {
-    await opened.close();
+    // The client need not wait for an upstream to say goodbye.
+    void (whole ? opened.finish() : opened.close());
   }
 }
 
