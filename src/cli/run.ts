@@ -2,11 +2,6 @@
 
 import type { Flags } from "../config/load.ts";
 
-/** A failure that is told in its own words, one line each. */
-export class CliError extends Error {
-  override readonly name = "CliError";
-}
-
 export async function run(args: readonly string[]): Promise<void> {
   // A closed pipe (`codexd usage | head`) is the reader's wish, not a failure.
   process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
@@ -14,7 +9,9 @@ export async function run(args: readonly string[]): Promise<void> {
     const flags = args[0] === "serve" ? serveFlags(args.slice(1)) : undefined;
     // The common start needs no command-line parser; help and wrong usage do.
     if (flags) process.exit(await (await import("./serve.ts")).serve(flags));
-    process.exitCode = await (await import("./program.ts")).runProgram(args);
+    const code = await (await import("./program.ts")).runProgram(args);
+    // Ended here rather than by itself: a timer that a command no longer needs must not hold the prompt back.
+    process.stdout.end(() => process.exit(code));
   } catch (error) {
     for (const line of linesOf(error)) process.stderr.write(`codexd: ${line}\n`);
     process.exit(1);

@@ -4,7 +4,7 @@ import { expect, test } from "bun:test";
 import { statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { openStore } from "../../src/store/index.ts";
-import { child, folder, lines, receipt } from "./fixture.ts";
+import { CHILD, child, folder, lines, receipt } from "./fixture.ts";
 
 test("kill -9 loses no receipt whose write had returned, and the store opens clean", async () => {
   const dataDir = folder();
@@ -96,13 +96,10 @@ test("a full disk costs receipts, not turns", async () => {
   openStore(dataDir).close();
   // No file may grow over 400 blocks of 512 or 1024 bytes; the write fails as on a full disk.
   const script = `ulimit -f 400; trap '' XFSZ; exec "$0" "$@"`;
-  const full = Bun.spawn(
-    ["sh", "-c", script, process.execPath, join(import.meta.dir, "child.ts"), dataDir, "fill", "2000"],
-    {
-      stdout: "pipe",
-      stderr: "inherit",
-    },
-  );
+  const full = Bun.spawn(["sh", "-c", script, process.execPath, CHILD, dataDir, "fill", "2000"], {
+    stdout: "pipe",
+    stderr: "inherit",
+  });
   const result = JSON.parse(await new Response(full.stdout).text()) as Record<string, number>;
   expect(await full.exited).toBe(0);
   expect(result).toMatchObject({ told: 1, queued: 50 });

@@ -2,7 +2,11 @@
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import type { Receipt } from "../../src/core/receipt.ts";
+
+/** The other process; see there for what it can be told to do. */
+export const CHILD = fileURLToPath(import.meta.resolve("./child.ts"));
 
 export const folder = (): string => join(mkdtempSync(join(tmpdir(), "codexd-store-")), "data");
 
@@ -38,7 +42,7 @@ export function receipt(some: Partial<Receipt> = {}): Receipt {
 
 /** Runs `child.ts` in another process. */
 export function child(dataDir: string, ...args: string[]): Bun.Subprocess<"ignore", "pipe", "inherit"> {
-  return Bun.spawn([process.execPath, join(import.meta.dir, "child.ts"), dataDir, ...args], {
+  return Bun.spawn([process.execPath, CHILD, dataDir, ...args], {
     stdin: "ignore",
     stdout: "pipe",
     stderr: "inherit",
