@@ -6,19 +6,7 @@ import { challengeFailure, isChallenge } from "./challenge.ts";
 import { passingHeaders } from "./headers.ts";
 import { redacted } from "./redact.ts";
 import { resetAdvice, retryAdvice } from "./retry-after.ts";
-import { isObject } from "./schema.ts";
-
-/** What the upstream said, in one shape, wherever it said it. */
-export interface Said {
-  status: number | undefined;
-  code: string | undefined;
-  type: string | undefined;
-  message: string;
-  param: string | undefined;
-  error: Record<string, unknown>;
-  body: unknown;
-  headers: Headers;
-}
+import { type Said, saidInAnswer, saidInEvent } from "./said.ts";
 
 export interface FailureContext {
   /** Name of the upstream, for messages. */
@@ -46,52 +34,13 @@ const OVERLOADED_SECONDS = 2;
 export function failureOfAnswer(status: number, headers: Headers, text: string, context: FailureContext): Failure {
   const clean = redacted(text, context.secrets);
   if (isChallenge(status, headers, clean)) return challengeFailure(headers, status, context.upstream);
-  const body = parsed(clean);
-  const error = errorOf(body);
-  const fallback = body === undefined && !clean.trimStart().startsWith("<") ? clean.trim().slice(0, 500) : "";
-  return sorted(
-    {
-      status,
-      code: textOf(error.code) ?? textOf(error.detail),
-      type: textOf(error.type),
-      message: textOf(error.message) ?? fallback,
-      param: textOf(error.param),
-      error,
-      body: body ?? clean,
-      headers,
-    },
-    context,
-  );
+  return sorted(saidInAnswer(status, headers, clean), context);
 }
 
 /** The failure that an event tells; undefined for an event that tells none. */
 export function faultOfEvent(event: Event, context: Partial<FailureContext> = {}): Failure | undefined {
-  if (event.type !== "response.failed" && event.type !== "error" && event.type !== "message") return undefined;
-  const data = dataOf(event);
-  // Some providers put their error, without any type, where the next event would have been.
-  if (event.type === "message" && !isObject(data.error)) return undefined;
-  const response = isObject(data.response) ? data.response : {};
-  const nested = event.type === "response.failed" ? response.error : data.error;
-  const error = isObject(nested) ? nested : event.type === "error" ? data : {};
-  const code = textOf(error.code);
-  return sorted(
-    {
-      status: numberOf(data.status) ?? numberOf(data.status_code),
-      code,
-      // A flat error event has its own name as `type`.
-      type: error === data ? undefined : textOf(error.type),
-      message: redacted(textOf(error.message) ?? "", context.secrets),
-      param: textOf(error.param),
-      error,
-      body: data,
-      headers: headersOf(error.headers ?? data.headers),
-    },
-    {
-      upstream: context.upstream ?? "",
-      now: context.now ?? Date.now(),
-      ...(context.secrets ? { secrets: context.secrets } : {}),
-    },
-  );
+  const said = saidInEvent(event, context.secrets);
+  return said && sorted(said, { upstream: context.upstream ?? "", now: context.now ?? Date.now() });
 }
 
 function sorted(said: Said, context: FailureContext): Failure {
@@ -192,7 +141,7 @@ function faultOf(said: Said): UpstreamFault {
   const { status, code, type, body, error, headers } = said;
   const requestId = headers.get("x-request-id") ?? headers.get("x-oai-request-id");
   const passing = Object.fromEntries(passingHeaders(headers));
-  const planType = textOf(error.plan_type);
+  const planType = typeof error.plan_type === "string" ? error.plan_type : undefined;
   return {
     ...(status === undefined ? {} : { status }),
     ...(code === undefined ? {} : { code }),
@@ -202,56 +151,4 @@ function faultOf(said: Said): UpstreamFault {
     ...(Object.keys(passing).length > 0 ? { headers: passing } : {}),
     body,
   };
-}
-
-/** `{error: {…}}`, `{error: "…"}`, `{detail: "…" | {code}}` and `{message}` all occur. */
-function errorOf(body: unknown): Record<string, unknown> {
-  if (!isObject(body)) return {};
-  const { error, detail } = body;
-  if (isObject(error)) return error;
-  if (typeof error === "string")
-    return { message: textOf(body.message) ?? textOf(body.error_description) ?? error, code: error };
-  if (isObject(detail)) return detail;
-  if (Array.isArray(detail)) return { message: JSON.stringify(detail) };
-  if (typeof detail === "string") return { message: detail };
-  return body;
-}
-
-function dataOf(event: Event): Record<string, unknown> {
-  try {
-    return isObject(event.data) ? event.data : {};
-  } catch {
-    return {};
-  }
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-function headersOf(value: unknown): Headers {
-  const headers = new Headers();
-  if (!isObject(value)) return headers;
-  for (const [name, entry] of Object.entries(value)) {
-    if (
-      /^[\w-]+$/.test(name) &&
-      (typeof entry === "string" || typeof entry === "number") &&
-      /^[\x20-\x7e]*$/.test(String(entry))
-    ) {
-      headers.set(name, String(entry));
-    }
-  }
-  return headers;
-}
-
-function textOf(value: unknown): string | undefined {
-  return typeof value === "string" && value !== "" ? value : undefined;
-}
-
-function numberOf(value: unknown): number | undefined {
-  return typeof value === "number" ? value : undefined;
 }
