@@ -21,6 +21,13 @@ export function reasoningOf(delta: Json): string {
   return texts.filter((text) => typeof text === "string").join("");
 }
 
+/** The text, which some providers send as parts. */
+export function contentPieces(content: unknown): string[] {
+  if (typeof content === "string") return [content];
+  if (!Array.isArray(content)) return [];
+  return content.flatMap((part: Json | null) => (typeof part?.text === "string" ? [part.text] : []));
+}
+
 export function callPieces(delta: Json): CallPiece[] {
   const pieces: CallPiece[] = [];
   for (const value of Array.isArray(delta.tool_calls) ? (delta.tool_calls as (Json | null)[]) : []) {

@@ -38,3 +38,21 @@ export function chatFailure(told: unknown, context: FailureContext): Failure {
   const failure = faultOfEvent(event, context);
   return failure ?? new Failure("upstream_api", { code: "upstream_error", message: "the upstream failed" });
 }
+
+/** The data of one chunk; a stream with something else in it cannot be trusted further. */
+export function chunkOf(event: Event): Json {
+  try {
+    return event.data;
+  } catch (cause) {
+    throw new Failure("stream_broken", {
+      code: "stream_error",
+      message: "the upstream sent a chunk that is not JSON",
+      cause,
+    });
+  }
+}
+
+/** The answer stopped before its end. */
+export function broken(message: string): Failure {
+  return new Failure("stream_broken", { code: "stream_error", message });
+}

@@ -1,13 +1,22 @@
 // Chat Completions chunks → a complete, ordered Responses stream, whatever shape the provider's deltas have.
 
 import { Event } from "../../core/event.ts";
-import { Failure } from "../../core/failure.ts";
+import type { Failure } from "../../core/failure.ts";
 import type { Mint } from "../../core/mint.ts";
 import type { Item, Turn, Usage } from "../../core/turn.ts";
 import type { FailureContext } from "../failure.ts";
-import { CallOutput } from "./call.ts";
-import { annotationOf, argumentsOf, type CallPiece, callPieces, imagesOf, reasoningOf } from "./delta.ts";
-import { chatFailure, finishOf } from "./finish.ts";
+import type { CallOutput } from "./call.ts";
+import { Calls } from "./calls.ts";
+import {
+  annotationOf,
+  argumentsOf,
+  type CallPiece,
+  callPieces,
+  contentPieces,
+  imagesOf,
+  reasoningOf,
+} from "./delta.ts";
+import { broken, chatFailure, chunkOf, finishOf } from "./finish.ts";
 import type { Undo } from "./names.ts";
 import { ImageOutput, MessageOutput, type Output, ReasoningOutput } from "./output.ts";
 import { endedResponse, openingResponse } from "./response.ts";
@@ -41,8 +50,7 @@ export class ChatReader {
   /** Items not yet finished, in order; only the first one is being told. */
   readonly #queue: Output[] = [];
   readonly #output: Item[] = [];
-  readonly #calls: CallOutput[] = [];
-  readonly #byIndex = new Map<number, CallOutput>();
+  readonly #calls: Calls;
   readonly #annotations: Json[] = [];
   #usage: Usage | null = null;
   #finish: string | undefined;
@@ -52,6 +60,7 @@ export class ChatReader {
   constructor(options: ReaderOptions) {
     this.#options = options;
     this.#think = options.think ? new ThinkSplitter() : undefined;
+    this.#calls = new Calls(options.mint, options.undo);
   }
 
   /** The answer is told to its end, or failed: whatever follows is not for us. */
@@ -64,7 +73,7 @@ export class ChatReader {
     if (this.#ended) return [];
     if (!(chunk instanceof Event)) this.#chunk(chunk);
     else if (chunk.type === "[DONE]" || chunk.json.trim() === "DONE") this.#end();
-    else if (chunk.type !== "" && chunk.json.trim() !== "") this.#chunk(dataOf(chunk));
+    else if (chunk.type !== "" && chunk.json.trim() !== "") this.#chunk(chunkOf(chunk));
     return this.#take();
   }
 
@@ -175,41 +184,15 @@ export class ChatReader {
   }
 
   #call(piece: CallPiece, fresh: Set<CallOutput>): void {
-    const known = this.#known(piece, fresh);
-    const call = known ?? this.#newCall(piece);
-    if (!known) fresh.add(call);
-    if (piece.index !== undefined) this.#byIndex.set(piece.index, call);
+    const { call, isNew } = this.#calls.of(piece, fresh);
+    if (isNew) {
+      fresh.add(call);
+      this.#queue.push(call);
+    }
     if (piece.freeform) call.freeform = true;
     if (piece.name) call.addName(piece.name);
     const text = argumentsOf(piece.arguments);
     if (text !== "" && this.#queue.includes(call)) call.addArguments(text);
-  }
-
-  /** Which call a fragment continues; undefined for the first fragment of a new one. */
-  #known(piece: CallPiece, fresh: Set<CallOutput>): CallOutput | undefined {
-    const sameId = piece.id === undefined ? undefined : this.#calls.find((call) => call.wireId === piece.id);
-    if (piece.index === undefined) {
-      if (piece.id !== undefined) return sameId ?? (piece.name ? undefined : this.#calls.at(-1));
-      const last = this.#calls.at(-1);
-      const repeats = last !== undefined && last.name === piece.name && !last.whole && !fresh.has(last);
-      return !piece.name || repeats ? last : undefined;
-    }
-    const there = this.#byIndex.get(piece.index);
-    if (!there || piece.id === undefined || there.wireId === piece.id || !piece.name) return there;
-    // The same index with another id and a name: the next call of a provider that numbers them all 0, unless it merely makes up ids.
-    if (sameId) return sameId;
-    return there.name === piece.name && !there.whole && !fresh.has(there) ? there : undefined;
-  }
-
-  #newCall(piece: CallPiece): CallOutput {
-    const { mint, undo } = this.#options;
-    // Outputs are matched by this id, so two calls must not share one.
-    const taken = piece.id === undefined || this.#calls.some((call) => call.callId === piece.id);
-    const callId = taken ? mint.id("call_") : (piece.id as string);
-    const call = new CallOutput(callId, piece.id, undo, (prefix) => mint.id(prefix));
-    this.#calls.push(call);
-    this.#queue.push(call);
-    return call;
   }
 
   #tell(): void {
@@ -252,26 +235,4 @@ export class ChatReader {
     const response = endedResponse(opening, this.#output, this.#usage, incomplete, mint.now());
     this.#emit(incomplete === undefined ? "response.completed" : "response.incomplete", { response });
   }
-}
-
-function contentPieces(content: unknown): string[] {
-  if (typeof content === "string") return [content];
-  if (!Array.isArray(content)) return [];
-  return content.flatMap((part: Json | null) => (typeof part?.text === "string" ? [part.text] : []));
-}
-
-function dataOf(event: Event): Json {
-  try {
-    return event.data;
-  } catch (cause) {
-    throw new Failure("stream_broken", {
-      code: "stream_error",
-      message: "the upstream sent a chunk that is not JSON",
-      cause,
-    });
-  }
-}
-
-function broken(message: string): Failure {
-  return new Failure("stream_broken", { code: "stream_error", message });
 }

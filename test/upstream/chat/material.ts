@@ -1,43 +1,22 @@
 // What the tests of the chat wire share: recordings, a reader in front of them, and a plain account of what a stream says.
-import { existsSync, readFileSync } from "node:fs";
-import { join, resolve } from "node:path";
 import Ajv from "ajv/dist/2020.js";
 import type { Event } from "../../../src/core/event.ts";
 import { countingMint } from "../../../src/core/mint.ts";
 import { SseReader } from "../../../src/core/sse.ts";
 import type { Turn } from "../../../src/core/turn.ts";
 import { ChatReader, chatBody, type ReaderOptions } from "../../../src/upstream/chat.ts";
+import { dataPresent, dataText, recordings as recorded } from "../../data.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: recorded JSON, read by path
 export type Json = Record<string, any>;
 
-export const DATA = process.env.CODEXD_TEST_DATA ?? resolve(import.meta.dir, "../../../../shared/data");
-export const HAS_DATA = existsSync(join(DATA, "recordings/index.jsonl"));
+export { dataPresent as HAS_DATA, dataText as readData } from "../../data.ts";
 
-interface Row {
-  file: string;
-  dialect: string;
-  stream: boolean;
-  status: number | null;
-  request?: string;
-}
-
-export function readData(file: string): string {
-  return readFileSync(join(DATA, file), "utf8");
-}
-
-export function recordings(stream: boolean): Row[] {
-  if (!HAS_DATA) return [];
-  const rows = readData("recordings/index.jsonl")
-    .split("\n")
-    .filter(Boolean)
-    .map((line) => JSON.parse(line) as Row);
-  return rows.filter((row) => row.dialect === "chat" && row.stream === stream);
-}
+export const recordings = (stream: boolean) => recorded("chat", stream);
 
 export function validator(file: string): (value: unknown) => string | undefined {
-  if (!HAS_DATA) return () => undefined;
-  const schema = JSON.parse(readData(`schemas/${file}.schema.json`)) as Json;
+  if (!dataPresent) return () => undefined;
+  const schema = JSON.parse(dataText(`schemas/${file}.schema.json`)) as Json;
   const validate = new Ajv({ strict: false, validateFormats: false }).compile(schema);
   return (value) => {
     if (validate(value)) return undefined;
