@@ -1,15 +1,15 @@
 // Finds, reads and completes the configuration: flags before environment before file before defaults.
 
-import { existsSync, readFileSync } from "node:fs";
-import { homedir } from "node:os";
-import { dirname, isAbsolute, join, resolve } from "node:path";
+import { dirname } from "node:path";
 import type { ReasoningStyle } from "../core/hooks.ts";
 import { type PluginShape, readChain } from "./chain.ts";
 import { type Checking, check } from "./check.ts";
+import { absolute, ConfigError, findFile, here, parseFile, type Surroundings } from "./file.ts";
 import { fill, unfill } from "./placeholder.ts";
 import { configSchema } from "./schema.ts";
 import { readUpstreams, type UpstreamConfig, upstreamOfEnvironment } from "./upstreams.ts";
 
+export { ConfigError, type Surroundings } from "./file.ts";
 export type { AccountConfig, UpstreamConfig } from "./upstreams.ts";
 
 /** The configuration as everything else reads it: complete, checked, in bytes and milliseconds. */
@@ -59,32 +59,6 @@ export interface Flags {
   sandbox?: boolean | undefined;
 }
 
-/** Where the process runs; the real one unless a test says otherwise. */
-export interface Surroundings {
-  env: Readonly<Record<string, string | undefined>>;
-  cwd: string;
-  home: string;
-  tty: boolean;
-}
-
-/** Everything that is wrong with a configuration, one line each. */
-export class ConfigError extends Error {
-  override readonly name = "ConfigError";
-  readonly problems: readonly string[];
-
-  constructor(problems: readonly string[]) {
-    super(problems.join("\n"));
-    this.problems = problems;
-  }
-}
-
-const here = (): Surroundings => ({
-  env: process.env,
-  cwd: process.cwd(),
-  home: homedir(),
-  tty: process.stderr.isTTY === true,
-});
-
 /** The configuration to serve with, options of the given plugins checked too. Throws `ConfigError` with all problems at once. */
 export function loadConfig(
   flags: Flags = {},
@@ -123,37 +97,21 @@ class Draft {
   constructor(flags: Flags, around: Surroundings) {
     this.#flags = flags;
     this.#around = around;
-    this.#file = this.#find();
+    this.#file = findFile(flags.config, around);
+  }
+
+  /** The file's mapping; undefined when there is no file or nothing in it. */
+  parse(): unknown {
+    return this.#file === undefined ? undefined : parseFile(this.#file);
   }
 
   finish(): void {
     if (this.problems.length > 0) throw new ConfigError(this.problems);
   }
 
-  /** The file's mapping; undefined when there is no file or nothing in it. */
-  parse(): unknown {
-    if (this.#file === undefined) return undefined;
-    let text = "";
-    try {
-      text = readFileSync(this.#file, "utf8");
-      return Bun.YAML.parse(text) ?? undefined;
-    } catch (error) {
-      if (!(error instanceof SyntaxError)) {
-        const { code } = error as NodeJS.ErrnoException;
-        throw new ConfigError([`${this.#file}: cannot be read: ${code === "ENOENT" ? "no such file" : code}`]);
-      }
-      const line = lastGoodLine(text) + 1;
-      const hint = /(^|[^"'$])\$+\{/.test(text.split("\n")[line - 1] ?? "")
-        ? `; inside { } and [ ] quote values with \${…}`
-        : "";
-      const what = error.message.replace(/^YAML Parse error: /, "").toLowerCase();
-      throw new ConfigError([`${this.#file}: not valid YAML near line ${line}: ${what}${hint}`]);
-    }
-  }
-
   read(parsed: unknown, plugins: readonly PluginShape[]): Config {
     const base = this.#file === undefined ? this.#around.cwd : dirname(this.#file);
-    const pathFrom = (path: string): string => this.#absolute(path, base);
+    const pathFrom = (path: string): string => absolute(path, base, this.#around.home);
     const told: string[] = [];
     // What was told of a place, or of a part of it, is not told again of the whole.
     const problem = (path: string, message: string): void => {
@@ -169,7 +127,7 @@ class Draft {
   }
 
   #complete(file: FileConfig, plugins: readonly PluginShape[], checking: Checking): Config {
-    const { env, cwd, tty } = this.#around;
+    const { env, cwd, home, tty } = this.#around;
     const { host, port, data, sandbox } = this.#flags;
     const set = (name: string): string | undefined => env[name] || undefined;
     const ownData = data ?? set("CODEXD_DATA");
@@ -184,7 +142,7 @@ class Draft {
       limits: file.limits,
       strict: file.strict,
       reasoning: file.reasoning,
-      data: ownData === undefined ? file.data : this.#absolute(ownData, cwd),
+      data: ownData === undefined ? file.data : absolute(ownData, cwd, home),
       store: "sqlite",
       counters: "memory",
       upstreams: readUpstreams(file.upstreams ?? {}, checking.problem),
@@ -215,23 +173,6 @@ class Draft {
     const known = legal.find((each) => each === text);
     if (!known) this.problems.push(`${name}: found ${JSON.stringify(text)}; legal is ${legal.join(", ")}`);
     return known;
-  }
-
-  #find(): string | undefined {
-    const { env, cwd, home } = this.#around;
-    const named = this.#flags.config ?? (env.CODEXD_CONFIG || undefined);
-    if (named !== undefined) return this.#absolute(named, cwd);
-    const places = [
-      join(cwd, "codexd.yaml"),
-      join(env.XDG_CONFIG_HOME || join(home, ".config"), "codexd", "codexd.yaml"),
-      "/etc/codexd/codexd.yaml",
-    ];
-    return places.find((path) => existsSync(path));
-  }
-
-  #absolute(path: string, base: string): string {
-    if (path === "~" || path.startsWith("~/")) return join(this.#around.home, path.slice(1));
-    return isAbsolute(path) ? path : resolve(base, path);
   }
 }
 
@@ -265,18 +206,4 @@ function refuseLater(value: unknown, problem: (path: string, message: string) =>
     delete rest[key];
   }
   return rest;
-}
-
-/** How many leading lines are YAML on their own: the fault is in the line after them. Bun's parser does not tell. */
-function lastGoodLine(text: string): number {
-  const lines = text.split("\n");
-  for (let count = Math.min(lines.length, 2000) - 1; count > 0; count--) {
-    try {
-      Bun.YAML.parse(lines.slice(0, count).join("\n"));
-      return count;
-    } catch {
-      // Still broken: the fault is further up.
-    }
-  }
-  return 0;
 }
