@@ -1,5 +1,6 @@
 // One client request from arrival to its last byte: the phases in their order, and exactly one receipt whatever happens.
 
+import type { Event } from "../core/event.ts";
 import { Failure, invalid } from "../core/failure.ts";
 import type {
   Decoded,
@@ -65,6 +66,9 @@ export class RunningExchange implements Exchange {
   #firstMs: number | null = null;
   #settled = false;
   onSettled: (() => void) | undefined;
+  /** Finished items, for a client that may refer to them instead of sending them again. */
+  readonly #finished: Event[] = [];
+  #mayRefer = false;
 
   constructor(arrival: Arrival, gateway: Gateway) {
     const { request } = arrival;
@@ -123,6 +127,15 @@ export class RunningExchange implements Exchange {
     this.wants = decoded.wants ?? {};
     this.session = session;
     for (const path of decoded.dropped ?? []) this.dropped.add(path);
+    // A Codex client, and one that says `store: false`, sends its items itself.
+    this.#mayRefer = this.dialect === "responses" && !this.codexClient && decoded.turn.store !== false;
+    if (this.#mayRefer) this.gateway.services.items.resolve(this.principal.id, decoded.turn);
+  }
+
+  /** Sees every event of the answer on its way. */
+  passing(event: Event): readonly Event[] | undefined {
+    if (this.#mayRefer && event.type === "response.output_item.done") this.#finished.push(event);
+    return this.gateway.chain.events(event, this);
   }
 
   /** The turn is final and has its upstream: settle what goes on the wire, and tell what does not. */
@@ -182,6 +195,7 @@ export class RunningExchange implements Exchange {
     if (this.#settled) return;
     this.#settled = true;
     if (outcome !== "ok") this.#abort.abort();
+    else if (this.#finished.length > 0) this.gateway.services.items.keep(this.principal.id, this.#finished);
     if (options.record !== false) this.gateway.chain.settled(this.#receipt(outcome, options), this);
     this.onSettled?.();
   }

@@ -9,6 +9,7 @@ import type { Store } from "../store/index.ts";
 import { type AccountConfig, createUpstream, type Transport, type Upstream } from "../upstream/index.ts";
 import { createSandbox } from "../upstream/sandbox/index.ts";
 import { Chain } from "./chain.ts";
+import type { ItemMemory } from "./item-memory.ts";
 import { Catalogue } from "./models.ts";
 import { Pulse } from "./pulse.ts";
 
@@ -19,6 +20,7 @@ export interface Services {
   mint: Mint;
   clock: () => number;
   version: string;
+  items: ItemMemory;
 }
 
 /** An exchange that is not over: what a drain waits for, and ends when its time is up. */
@@ -68,7 +70,10 @@ export function createGateway(config: Config, services: Services, builtIn: reado
 }
 
 /** The upstreams of a configuration, the embedded one first. */
-export function upstreamsOf(config: Config, { clock, log, mint, version }: Omit<Services, "store">): Upstream[] {
+export function upstreamsOf(
+  config: Config,
+  { clock, log, mint, version }: Omit<Services, "store" | "items">,
+): Upstream[] {
   const { connect, firstByte, idle } = config.limits;
   const accounts = (configs: readonly AccountConfig[], missing?: string) =>
     new ConfiguredAccounts(configs, clock, missing);

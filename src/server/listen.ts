@@ -9,6 +9,7 @@ import { openStore } from "../store/index.ts";
 import type { App } from "./app.ts";
 import { frontAnswer } from "./front.ts";
 import { createGateway, type Gateway, type Services } from "./gateway.ts";
+import { ItemMemory } from "./item-memory.ts";
 import { createLog } from "./log.ts";
 import { Metrics } from "./metrics.ts";
 import type { Traffic } from "./serve-exchange.ts";
@@ -61,6 +62,7 @@ class Server implements Serving {
       mint: randomMint(),
       clock: Date.now,
       version: options.version,
+      items: new ItemMemory(),
     };
     this.#loopback = isLoopback(config.server.host);
     this.#gateway = this.#build(config);

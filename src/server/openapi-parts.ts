@@ -104,20 +104,27 @@ const headersOf = (status: string): Json => {
 
 /** A dialect's operation with what the server adds to every exchange: request headers it reads, answer headers it sets. */
 export function describeExchange(operation: Json): Json {
-  const responses = operation.responses as Record<string, Json>;
+  const told = operation.responses as Record<string, Json>;
+  const responses = told[200] && told[400] && told[502] ? { ...told, "4XX": refusedUpstream(told[400]) } : told;
   const answered = Object.fromEntries(
     Object.entries(responses).map(([status, answer]) => [
       status,
       { ...answer, headers: { ...headersOf(status), ...(answer.headers as Json | undefined) } },
     ]),
   );
-  if (responses[200] === undefined) return { ...operation, responses: answered };
+  if (told[200] === undefined) return { ...operation, responses: answered };
   const parameters = [
     ...((operation.parameters as Json[] | undefined) ?? []),
     ...Object.keys(PARAMETERS).map((name) => ref("parameters", name)),
   ];
   return { ...operation, parameters, responses: answered };
 }
+
+/** An upstream may refuse with any status; the envelope is the dialect's own. */
+const refusedUpstream = ({ content }: Json): Json => ({
+  description: "The upstream's own refusal, or an encoding or header that the server does not take",
+  content,
+});
 
 /** The components in which each dialect lists models and says errors. */
 const FORMS = {

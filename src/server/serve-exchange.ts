@@ -104,7 +104,7 @@ async function answer(exchange: RunningExchange, traffic: Traffic): Promise<Resp
     signal: exchange.upstreamSignal,
   });
   const { dialect } = arrival;
-  const hooked = (event: Event) => gateway.chain.events(event, exchange);
+  const hooked = (event: Event) => exchange.passing(event);
   if (!exchange.stream) {
     const collected = collect(opened, hooked, () => exchange.first());
     const text = collected.then(
