@@ -152,7 +152,8 @@ function found(node: Node, value: unknown, path: string): string {
     return `a ${typeof value === "string" ? "text" : typeof value} (not shown)`;
   if (Array.isArray(value)) return "a list";
   if (typeof value === "object") return "a mapping";
-  return typeof value === "string" ? `the text ${JSON.stringify(value)}` : `${value}`;
+  // An address may carry a password.
+  return typeof value === "string" ? `the text ${JSON.stringify(value.replace(/\/\/[^/@]*@/, "//…@"))}` : `${value}`;
 }
 
 /** Names whose values are never shown. */

@@ -62,6 +62,16 @@ plugins: [{ auth: { keys: [{ id: a, key: "\${K}", admin: "\${ADMIN}" }] } }, { c
   ]);
 });
 
+test("a password inside an address is not shown when the address does not fit", () => {
+  const { problems } = fixture(
+    "store: mysql://me:leaked@host\nupstreams: { a: { kind: openai, baseUrl: 'ftp://me:leaked@host' } }",
+  );
+  expect(problems()).toEqual([
+    'codexd.yaml: store: found the text "mysql://…@host"; legal is sqlite',
+    expect.stringContaining('upstreams.a.baseUrl: found the text "ftp://…@host"'),
+  ]);
+});
+
 test("what was filled in is not shown when it does not fit", () => {
   const made = fixture(
     'upstreams: { a: { kind: openai, baseUrl: "${URL}", accounts: [{ name: "${NAME}", apiKey: k }] } }',
