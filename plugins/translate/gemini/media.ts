@@ -4,27 +4,26 @@ import { type Item, invalid } from "codexd/plugin";
 import type { Fields } from "./fields.ts";
 
 /** Google's resolutions as an image's detail. */
-const DETAIL: Readonly<Record<string, string>> = {
-  MEDIA_RESOLUTION_LOW: "low",
-  MEDIA_RESOLUTION_MEDIUM: "auto",
-  MEDIA_RESOLUTION_HIGH: "high",
-  MEDIA_RESOLUTION_ULTRA_HIGH: "high",
-};
+const DETAIL: ReadonlyMap<unknown, string> = new Map([
+  ["MEDIA_RESOLUTION_LOW", "low"],
+  ["MEDIA_RESOLUTION_MEDIUM", "auto"],
+  ["MEDIA_RESOLUTION_HIGH", "high"],
+  ["MEDIA_RESOLUTION_ULTRA_HIGH", "high"],
+]);
 
-const EXTENSIONS: Readonly<Record<string, string>> = {
-  "application/pdf": "pdf",
-  "text/plain": "txt",
-  "text/markdown": "md",
-  "text/html": "html",
-  "text/csv": "csv",
-  "application/json": "json",
-};
+/** Extensions that are not what the type is called. */
+const EXTENSIONS: ReadonlyMap<string, string> = new Map([
+  ["text/plain", "txt"],
+  ["text/markdown", "md"],
+  ["text/javascript", "js"],
+  ["text/x-python", "py"],
+]);
 
 /** The detail that a `mediaResolution` asks for: a plain level in the configuration, an object on a part. */
 export function detailOf(resolution: unknown): string | undefined {
   const level =
     typeof resolution === "object" && resolution !== null ? (resolution as { level?: unknown }).level : resolution;
-  return typeof level === "string" ? DETAIL[level] : undefined;
+  return DETAIL.get(level);
 }
 
 /** `inlineData`: an image, audio, or any other file, always as a data URL. */
@@ -70,5 +69,5 @@ function audioFormat(type: string): string {
 /** The upstream wants a name for every file that comes as data. */
 function filename(type: string): string {
   const plain = type.replace(/;.*$/, "");
-  return `file.${EXTENSIONS[plain] ?? plain.slice(plain.indexOf("/") + 1).replace(/[^a-z0-9]/gi, "")}`;
+  return `file.${EXTENSIONS.get(plain) ?? plain.slice(plain.indexOf("/") + 1).replace(/[^a-z0-9]/gi, "")}`;
 }

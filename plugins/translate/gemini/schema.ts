@@ -32,7 +32,10 @@ const NESTED: readonly string[] = [
   "then",
   "else",
 ];
-const RENAMED: Readonly<Record<string, string>> = { ref: "$ref", defs: "$defs" };
+const RENAMED: ReadonlyMap<string, string> = new Map([
+  ["ref", "$ref"],
+  ["defs", "$defs"],
+]);
 
 /** The same schema as JSON Schema. Upper-case types occur in Google's JSON Schema fields too, so one function reads both. */
 export function jsonSchema(value: unknown): Schema {
@@ -52,7 +55,7 @@ export function jsonSchema(value: unknown): Schema {
 function nameOf(key: string, field: unknown): string {
   if (key.startsWith("$")) return key;
   const name = camel(key);
-  const renamed = RENAMED[name];
+  const renamed = RENAMED.get(name);
   return renamed !== undefined && (typeof field === "string" || isSchema(field)) ? renamed : name;
 }
 
@@ -63,6 +66,8 @@ function put(out: Schema, name: string, field: unknown): void {
     if (type !== undefined) out.type = type;
   } else if (name === "format") {
     if (typeof field === "string" && FORMATS.includes(field)) out.format = field;
+  } else if (name === "$ref" && typeof field === "string") {
+    out.$ref = field.replace(/^#\/defs\//, "#/$defs/");
   } else if (name === "example") {
     out.examples = [field];
   } else if (COUNTS.includes(name)) {
@@ -101,7 +106,8 @@ function orNull(schema: Schema): Schema {
 /** Models write properties in the order of the schema, which is all that `propertyOrdering` asks for. */
 function ordered(properties: Schema, order: readonly unknown[]): Schema {
   const out: Schema = {};
-  for (const name of order) if (typeof name === "string" && name in properties) out[name] = properties[name];
+  for (const name of order)
+    if (typeof name === "string" && Object.hasOwn(properties, name)) out[name] = properties[name];
   return { ...out, ...properties };
 }
 

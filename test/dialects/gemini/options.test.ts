@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from "bun:test";
 import { Failure } from "codexd/plugin";
+import fc from "fast-check";
 import { decode } from "./play.ts";
 
 const contents = [{ parts: [{ text: "hi" }] }];
@@ -314,4 +315,82 @@ describe("a wrong type is refused with its path:", () => {
     ["generationConfig.stopSequences[0]", { contents, generationConfig: { stopSequences: [""] } }],
   ];
   for (const [path, body] of cases) test(path, () => expect(refusal(body).param).toBe(path));
+});
+
+test("references in Google's spelling point to where the definitions went", () => {
+  const schema = { type: "OBJECT", properties: { a: { ref: "#/defs/x" } }, defs: { x: { type: "STRING" } } };
+  expect(config({ responseSchema: schema }).turn.text?.format?.schema).toMatchObject({
+    properties: { a: { $ref: "#/$defs/x" } },
+    $defs: { x: { type: "string" } },
+  });
+});
+
+test("any body is decoded or refused with the field at fault, and never an internal error", () => {
+  const words = [
+    ...[
+      "contents",
+      "parts",
+      "role",
+      "text",
+      "thought",
+      "thoughtSignature",
+      "inlineData",
+      "mimeType",
+      "data",
+      "fileData",
+      "fileUri",
+    ],
+    ...[
+      "functionCall",
+      "functionResponse",
+      "name",
+      "args",
+      "id",
+      "response",
+      "tools",
+      "functionDeclarations",
+      "parameters",
+      "toolConfig",
+    ],
+    ...[
+      "functionCallingConfig",
+      "mode",
+      "generationConfig",
+      "thinkingConfig",
+      "thinkingLevel",
+      "responseSchema",
+      "type",
+      "properties",
+    ],
+    ...[
+      "systemInstruction",
+      "stopSequences",
+      "mediaResolution",
+      "constructor",
+      "toString",
+      "executableCode",
+      "codeExecutionResult",
+    ],
+  ];
+  const { body } = fc.letrec((tie) => ({
+    body: fc.dictionary(fc.constantFrom(...words), tie("value"), { maxKeys: 6 }),
+    value: fc.oneof(
+      { depthSize: "medium", withCrossShrink: true },
+      fc.constantFrom<unknown>("user", "model", "image/png", "https://x/y", "OBJECT", "constructor", "", 1, true, null),
+      tie("body"),
+      fc.array(tie("body"), { maxLength: 2 }),
+    ),
+  }));
+  fc.assert(
+    fc.property(body, (given) => {
+      try {
+        JSON.stringify(decode(given));
+      } catch (thrown) {
+        if (!(thrown instanceof Failure)) throw thrown;
+        expect(thrown.status).toBe(400);
+        expect(thrown.param).toBeString();
+      }
+    }),
+    { numRuns: 1000 },
+  );
 });
