@@ -1,6 +1,6 @@
 // Input items as the wire takes them: roles, ids, nulls and the call ids, each mended only where it is wrong.
 
-import { invalid } from "../core/failure.ts";
+import { type Failure, invalid } from "../core/failure.ts";
 import type { Item } from "../core/turn.ts";
 import { digest } from "./digest.ts";
 import { isObject } from "./schema.ts";
@@ -51,12 +51,16 @@ export function itemsOf(input: unknown): unknown {
   return [{ type: "message", role: "user", content: [{ type: "input_text", text: input }] }];
 }
 
+/** The server remembers recent items by licence and puts them in the place of their references; this one it does not know. */
+export function unknownReference(item: Item, at: number): Failure {
+  const message = `there is no item ${JSON.stringify(item.id)} here (any more): send the item itself, with store false and reasoning.encrypted_content included`;
+  return invalid(`input[${at}].id`, message, "item_not_found");
+}
+
 /** One item, mended; the same object when nothing was wrong; undefined when it cannot be sent at all. */
 export function mended(item: Item, at: number, mending: Mending): Item | undefined {
   if (item.type === "item_reference" && !mending.references) {
-    const message =
-      "codexd keeps no items yet; send the item itself, or set store:false and include reasoning.encrypted_content";
-    throw invalid(`input[${at}]`, message);
+    throw unknownReference(item, at);
   }
   const type = typeof item.type === "string" ? item.type : "message";
   const next = withoutNulls(item, type);

@@ -11,7 +11,7 @@ import { Connection, type Reply } from "../connection.ts";
 import { cacheKey } from "../digest.ts";
 import { EventStream } from "../event-stream.ts";
 import { ownHeaders, passingHeaders } from "../headers.ts";
-import { itemsOf } from "../items.ts";
+import { itemsOf, unknownReference } from "../items.ts";
 import { clientWord, type Prepared, refuseStored } from "../prepare.ts";
 import {
   type Answer,
@@ -149,8 +149,7 @@ function inputOf(turn: Turn): Item[] {
   if (!Array.isArray(input)) throw invalid("input", "input must be a string or a list of items");
   for (const [at, item] of input.entries()) {
     if (!isObject(item)) throw invalid(`input[${at}]`, `input[${at}] must be an item object`);
-    if (item.type !== "item_reference") continue;
-    throw invalid(`input[${at}]`, "codexd keeps no items yet; send the item itself instead of a reference to it");
+    if (item.type === "item_reference") throw unknownReference(item, at);
   }
   return input as Item[];
 }
