@@ -7,6 +7,7 @@ import { printJson } from "./table.ts";
 
 interface ConfigFlags {
   config?: string;
+  sandbox?: boolean;
   json?: boolean;
 }
 
@@ -16,11 +17,13 @@ export function addConfig(program: Command): void {
     .command("check", { isDefault: true })
     .description("say ok, or everything that is wrong")
     .addOption(configOption())
+    .option("--sandbox", "as for serve --sandbox: no upstream is needed")
     .action(checkConfig);
   config
     .command("show")
     .description("print the effective values, secrets masked")
     .addOption(configOption())
+    .option("--sandbox", "as for serve --sandbox: no upstream is needed")
     .addOption(jsonOption())
     .action(showConfig);
   config

@@ -33,6 +33,13 @@ test("config check says ok and warns, show masks, schema is a schema", async () 
   });
 });
 
+test("what is to be served with --sandbox can be checked and shown so", async () => {
+  const bare = place();
+  expect(await bare.run(["config", "check", "--sandbox"])).toEqual({ code: 0, stdout: "no file: ok\n", stderr: "" });
+  const shown = await bare.run(["config", "show", "--sandbox"]);
+  expect(Bun.YAML.parse(shown.stdout)).toMatchObject({ file: null, upstreams: {}, environment: { sandbox: true } });
+});
+
 test("models lists what the sandbox serves", async () => {
   const { code, stdout } = await run(["models", "--sandbox", "--json"]);
   expect(code).toBe(0);
