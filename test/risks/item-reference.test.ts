@@ -20,7 +20,7 @@ test("references to what was just answered become the items themselves; foreign 
       body: { input: { type: string; id?: string }[] };
     }[]
   )[0];
-  expect(sent?.body.input.map(({ type }) => type)).toEqual([undefined, "reasoning", "message", undefined]);
+  expect(sent?.body.input.map(({ type }) => type) as unknown[]).toEqual([undefined, "reasoning", "message", undefined]);
   for (const [key, items] of [
     ["second-key", references],
     ["first-key-0", [{ type: "item_reference", id: "rs_unknown" }]],

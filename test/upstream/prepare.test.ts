@@ -119,7 +119,9 @@ describe("fields", () => {
     });
     expect(await refusal({ conversation: "conv_1" })).toMatchObject({ param: "conversation" });
     expect(await refusal({ background: true })).toMatchObject({ param: "background" });
-    expect(await refusal({ input: [{ type: "item_reference", id: "rs_1" }] })).toMatchObject({ param: "input[0]" });
+    expect(await refusal({ input: [{ type: "item_reference", id: "rs_1" }] })).toMatchObject({
+      param: "input[0].id",
+    });
   });
 });
 
