@@ -24,7 +24,8 @@ const asked = {
   session_id: maybe(text, "The client's conversation: pins an account and gives the cache key; never sent upstream"),
 };
 
-const later = (what: string) => maybe(Type.Any(), `${what}: refused with a 400, this server keeps no responses yet`);
+const later = (what: string) =>
+  has(Type.Any({ description: `${what}: refused with a 400, because this server keeps no responses yet` }));
 
 const requests = {
   CreateResponseRequest: object({
