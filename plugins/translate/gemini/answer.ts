@@ -8,7 +8,7 @@ import { Unwrap } from "./unwrap.ts";
 import { type Wants, wantsOf } from "./wants.ts";
 
 export type Part = Record<string, unknown>;
-export type Chunk = Record<string, unknown>;
+type Chunk = Record<string, unknown>;
 
 interface Open {
   type: BlockType;

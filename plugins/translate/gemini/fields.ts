@@ -5,35 +5,44 @@ import { invalid } from "codexd/plugin";
 /** A JSON object of the client. Names are asked for in camelCase; paths come back as the client spelled them. */
 export class Fields {
   readonly path: string;
-  readonly #fields = new Map<string, { key: string; value: unknown }>();
-  readonly #unread = new Set<string>();
+  readonly #value: Record<string, unknown>;
+  /** Names in camelCase → the key that the client used instead; undefined for the usual object that has none. */
+  #spelled: Map<string, string> | undefined;
+  readonly #asked: string[] = [];
 
   constructor(value: Record<string, unknown>, path: string) {
     this.path = path;
-    for (const [key, field] of Object.entries(value)) {
-      const name = camel(key);
-      // `null` in an optional field means absent; the documented spelling wins over the other one.
-      if (field === null || field === undefined || (this.#fields.has(name) && key !== name)) continue;
-      this.#fields.set(name, { key, value: field });
-      this.#unread.add(name);
+    this.#value = value;
+    // An object is made for every part of a long history, so nothing is copied and nothing kept that is not needed.
+    for (const key in value) {
+      if (!key.includes("_")) continue;
+      this.#spelled ??= new Map();
+      this.#spelled.set(camel(key), key);
     }
   }
 
-  /** The value of a field, which counts as read from now on. */
+  /** The value of a field, which counts as read from now on. `null` in an optional field means absent. */
   get(name: string): unknown {
-    this.#unread.delete(name);
-    return this.#fields.get(name)?.value;
+    this.#asked.push(name);
+    return this.peek(name);
   }
 
   /** The value of a field that still counts as unread: for a look that decides whether it will have an effect. */
   peek(name: string): unknown {
-    return this.#fields.get(name)?.value;
+    const key = this.#key(name);
+    return Object.hasOwn(this.#value, key) ? (this.#value[key] ?? undefined) : undefined;
   }
 
   /** Where a field stands, in the client's own spelling. */
   at(name: string): string {
-    const key = this.#fields.get(name)?.key ?? name;
+    const key = this.#key(name);
     return this.path === "" ? key : `${this.path}.${key}`;
+  }
+
+  /** The documented spelling wins over the other one. */
+  #key(name: string): string {
+    if (this.#spelled === undefined || Object.hasOwn(this.#value, name)) return name;
+    return this.#spelled.get(name) ?? name;
   }
 
   object(name: string): Fields | undefined {
@@ -74,7 +83,12 @@ export class Fields {
 
   /** Paths of the fields that nobody asked for: they had no effect. */
   unread(): string[] {
-    return [...this.#unread].map((name) => this.at(name));
+    const paths: string[] = [];
+    for (const key in this.#value) {
+      const name = key.includes("_") ? camel(key) : key;
+      if (this.#value[key] !== null && !this.#asked.includes(name)) paths.push(this.at(name));
+    }
+    return paths;
   }
 }
 

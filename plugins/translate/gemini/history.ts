@@ -1,6 +1,6 @@
 // Pairs the calls and answers of a history whose ids are optional, so that the same history always gives the same ids.
 
-export interface Call {
+interface Call {
   id: string;
   name: string;
   /** The client gave the id itself. */

@@ -8,7 +8,6 @@ import { encoder, reply } from "./encode.ts";
 import { renderFailure } from "./failure.ts";
 import { modelEntry, modelList } from "./models.ts";
 import { wantsOf } from "./wants.ts";
-import { schemas } from "./wire.ts";
 
 export const gemini: Dialect = {
   name: "gemini",
@@ -17,7 +16,8 @@ export const gemini: Dialect = {
     { method: "POST", path: "/v1beta/models/*", operation: "turn" },
     { method: "POST", path: "/v1/models/*", operation: "turn" },
   ],
-  schemas,
+  // Loaded when the document is asked for: building some hundred schemas would double the time of a start.
+  schemas: async () => (await import("./wire.ts")).schemas,
   paths,
   operationOf: ({ params }) => (addressOf(params).method === "countTokens" ? "count" : "turn"),
   decode,
