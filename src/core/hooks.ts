@@ -142,8 +142,8 @@ export interface DialectRoute {
 export interface Dialect {
   readonly name: string;
   readonly routes: readonly DialectRoute[];
-  /** TypeBox schemas by component name, for the OpenAPI document. */
-  readonly schemas?: Readonly<Record<string, unknown>>;
+  /** TypeBox schemas by component name, for the OpenAPI document; asked for when the document is. */
+  readonly schemas?: () => Promise<Readonly<Record<string, unknown>>>;
   /** OpenAPI path items for routes that end in `*`, whose paths the document has to spell out. */
   readonly paths?: Readonly<Record<string, unknown>>;
   /** Turns a parsed body into a turn. Throws `Failure` (`invalid`) with the path of the field at fault. */

@@ -1,7 +1,5 @@
 // The plugin chain at work: sets the plugins up in their order and runs each phase's hooks over an exchange.
 
-import type { TSchema } from "@sinclair/typebox";
-import { Value } from "@sinclair/typebox/value";
 import type { Event } from "../core/event.ts";
 import { Failure, failureOf } from "../core/failure.ts";
 import type { Credentials, Dialect, Exchange, Hooks, Host, Plugin, Principal } from "../core/hooks.ts";
@@ -28,12 +26,12 @@ export class Chain {
   readonly #byType = new Map<string, EventHook[]>();
   readonly guarded: boolean;
 
-  /** Sets every plugin up. Throws an `Error` with the plugin's name when its options are wrong or two claim one dialect. */
+  /** Sets every plugin up, whose options the configuration has checked. Throws an `Error` when two claim one dialect. */
   constructor(entries: readonly ChainEntry[], host: Host) {
     this.#host = host;
     this.#links = entries.map(({ plugin, options }) => ({
       name: plugin.name,
-      hooks: plugin.setup(host, checked(plugin, options) as never),
+      hooks: plugin.setup(host, options as never),
     }));
     for (const { name, hooks } of this.#links) {
       for (const dialect of hooks.dialects ?? []) {
@@ -128,21 +126,4 @@ export class Chain {
   async dispose(): Promise<void> {
     for (const { hooks } of this.#links.toReversed()) await hooks.dispose?.();
   }
-}
-
-function checked(plugin: Plugin<never>, options: unknown): unknown {
-  if (plugin.options === undefined) {
-    if (options !== undefined && options !== null) throw new Error(`plugins.${plugin.name}: takes no options`);
-    return undefined;
-  }
-  if (options === undefined || options === null) return undefined;
-  const errors = [...Value.Errors(plugin.options as TSchema, options)];
-  if (errors.length === 0) return options;
-  const told = errors
-    .slice(0, 5)
-    .map(
-      (error) =>
-        `plugins.${plugin.name}${error.path.replaceAll("/", ".")}: ${error.message}, found ${JSON.stringify(error.value)?.slice(0, 60)}`,
-    );
-  throw new Error(told.join("\n"));
 }

@@ -7,7 +7,7 @@ import type { Dialect, Host, Licence, Log, Plugin } from "../core/hooks.ts";
 import type { Mint } from "../core/mint.ts";
 import type { Store } from "../store/index.ts";
 import { type AccountConfig, createUpstream, type Transport, type Upstream } from "../upstream/index.ts";
-import { createSandbox } from "../upstream/sandbox/index.ts";
+import type { Sandbox } from "../upstream/sandbox/index.ts";
 import { Chain } from "./chain.ts";
 import type { ItemMemory } from "./item-memory.ts";
 import { Catalogue } from "./models.ts";
@@ -80,8 +80,12 @@ export function upstreamsOf(
   const shared = { accounts, clock, log, mint, version, limits: { connect, firstByte, idle } };
   const upstreams = config.upstreams.map((settings) => createUpstream(settings, shared));
   if (!config.sandbox) return upstreams;
-  const sandbox = createSandbox();
-  const transport: Transport = (url, init) => sandbox.fetch(new Request(url, init));
+  let sandbox: Promise<Sandbox> | undefined;
+  const transport: Transport = async (url, init) => {
+    // Loaded with the first question: a server that is just starting has better things to do.
+    sandbox ??= import("../upstream/sandbox/index.ts").then(({ createSandbox }) => createSandbox());
+    return (await sandbox).fetch(new Request(url, init));
+  };
   const embedded = createUpstream(
     {
       name: SANDBOX,

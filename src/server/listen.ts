@@ -35,6 +35,9 @@ export interface Serving {
 /** Between `/readyz` turning 503 and the closed listener: time for a balancer's next probe on an open connection. */
 const READY_GRACE = 50;
 
+/** Milliseconds after the port is open at which the parts that a probe does not need are loaded. */
+const PREPARE = 20;
+
 export async function serve(config: Config, options: ServeOptions): Promise<Serving> {
   const server = new Server(config, options);
   await server.start();
@@ -107,12 +110,17 @@ class Server implements Serving {
       fetch: (request) => this.#answer(request),
       error: () => new Response("codexd met an internal error\n", { status: 500 }),
     });
-    void this.#gateway.models.ready();
-    void this.#application();
+    setTimeout(() => this.#prepare(), PREPARE).unref();
     process.on("SIGTERM", () => void this.#signalled());
     process.on("SIGINT", () => void this.#signalled());
     process.on("SIGHUP", () => void this.#reload());
     if (this.#gateway.config.server.watch && this.#gateway.config.file) this.#follow(this.#gateway.config.file);
+  }
+
+  /** Gets ready for the first exchange, when the probes that wait for the port have had their answer. */
+  #prepare(): void {
+    void this.#gateway.models.ready();
+    void this.#application();
   }
 
   /** Loaded after the port is open: the first probe need not wait for the framework. */

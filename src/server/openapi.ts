@@ -49,7 +49,8 @@ export async function documentOf(dialects: readonly Dialect[], base: string, ver
   for (const { method, path, detail } of operationsOf(dialects, base))
     app.route(method as "GET", path, nothing, { parse: "json", detail });
   const answer = await app.handle(new Request("http://localhost/spec"));
-  return finalize((await answer.json()) as Json, dialects, base);
+  const named = await Promise.all(dialects.map(async (dialect) => (await dialect.schemas?.()) ?? {}));
+  return finalize((await answer.json()) as Json, dialects, Object.assign({}, parts.COMMON_SCHEMAS, ...named), base);
 }
 
 interface Operation {
@@ -86,7 +87,7 @@ function operationsOf(dialects: readonly Dialect[], base: string): Operation[] {
 }
 
 /** What the generator leaves to do: components, paths that no route pattern can say, the order of the groups. */
-function finalize(document: Json, dialects: readonly Dialect[], base: string): Json {
+function finalize(document: Json, dialects: readonly Dialect[], schemas: Json, base: string): Json {
   const paths = document.paths as Paths;
   delete paths["/ui"];
   delete paths["/spec"];
@@ -101,7 +102,7 @@ function finalize(document: Json, dialects: readonly Dialect[], base: string): J
     securitySchemes: parts.SECURITY_SCHEMES,
     parameters: parts.PARAMETERS,
     headers: parts.HEADERS,
-    schemas: Object.assign({}, parts.COMMON_SCHEMAS, ...dialects.map((dialect) => dialect.schemas ?? {})),
+    schemas,
   };
   const used = new Set(
     Object.values(paths).flatMap((item) =>

@@ -5,7 +5,6 @@ import { decode } from "./decode.ts";
 import { createChatCompletion } from "./document.ts";
 import { encoder } from "./encode.ts";
 import { reply } from "./reply.ts";
-import { schemas } from "./wire.ts";
 
 export const chat: Dialect = {
   name: "chat",
@@ -23,7 +22,8 @@ export const chat: Dialect = {
       detail: createChatCompletion("createCodexChatCompletion", "Create a chat completion (the Codex CLI's path)"),
     },
   ],
-  schemas,
+  // Loaded when the document is asked for: building some hundred schemas would double the time of a start.
+  schemas: async () => (await import("./wire.ts")).schemas,
   decode,
   encoder,
   reply,

@@ -7,7 +7,6 @@ import { encoder, PING } from "./encode.ts";
 import { renderFailure } from "./failure.ts";
 import { model, models } from "./models.ts";
 import { reply } from "./reply.ts";
-import { schemas } from "./wire.ts";
 
 const routes: DialectRoute[] = [
   { method: "POST", path: "/v1/messages", operation: "turn", detail: document.create },
@@ -17,7 +16,8 @@ const routes: DialectRoute[] = [
 export const messages: Dialect = {
   name: "messages",
   routes,
-  schemas,
+  // Loaded when the document is asked for: building some hundred schemas would double the time of a start.
+  schemas: async () => (await import("./wire.ts")).schemas,
   decode,
   encoder,
   reply,

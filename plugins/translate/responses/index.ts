@@ -6,7 +6,6 @@ import { decode } from "./decode.ts";
 import { document } from "./document.ts";
 import { encoder } from "./encode.ts";
 import { catalogue } from "./models.ts";
-import { schemas } from "./wire.ts";
 
 const stored = "stored responses are not supported yet: this server keeps none";
 
@@ -43,7 +42,8 @@ const routes: DialectRoute[] = [
 export const responses: Dialect = {
   name: "responses",
   routes,
-  schemas,
+  // Loaded when the document is asked for: building some hundred schemas would double the time of a start.
+  schemas: async () => (await import("./wire.ts")).schemas,
   decode,
   encoder,
   reply: (response, context) => completeResponse(response, context),
