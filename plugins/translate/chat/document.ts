@@ -16,7 +16,12 @@ export function createChatCompletion(operationId: string, summary: string): Reco
         description: "The completion; with `stream: true`, server-sent events",
         content: {
           ...json("ChatCompletion"),
-          "text/event-stream": { schema: { $ref: "#/components/schemas/ChatCompletionChunk" } },
+          // A stream that breaks says so in one last frame, in the envelope that errors have over HTTP.
+          "text/event-stream": {
+            schema: {
+              anyOf: ["ChatCompletionChunk", "ErrorResponse"].map((name) => ({ $ref: `#/components/schemas/${name}` })),
+            },
+          },
         },
       },
       400: refused("The request is wrong; `param` names the field"),
