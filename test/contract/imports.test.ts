@@ -35,7 +35,6 @@ describe("a planted violation is found:", () => {
     ["re-export of all", 'export * from "../server/app.ts";'],
     ["re-export of a type", 'export type { X } from "../server/app.ts";'],
     ["dynamic", 'const x = await import("../server/app.ts");'],
-    // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the source of a file.
     ["dynamic, in a template", "const x = await import(`../server/${name}.ts`);"],
     ["import type expression", 'type X = import("../server/app.ts").X;'],
     ["typeof import", 'type X = typeof import("../server/app.ts");'],
