@@ -1,7 +1,7 @@
 // Runs commands from the source, each with a home and a working directory of its own.
-import { mkdtempSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { temporary } from "../binary.ts";
 
 const MAIN = join(import.meta.dir, "../../src/main.ts");
 
@@ -20,7 +20,7 @@ export interface Place {
 }
 
 export function place(): Place {
-  const cwd = mkdtempSync(join(tmpdir(), "codexd-cli-"));
+  const cwd = temporary();
   const start = (args: string[], env: Record<string, string> = {}) =>
     Bun.spawn([process.execPath, MAIN, ...args], {
       cwd,

@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import { createHash } from "node:crypto";
 import { openStore } from "../../src/store/index.ts";
-import { receipt } from "../store/fixture.ts";
+import { receipt } from "../store/receipt.ts";
 import { place } from "./fixture.ts";
 
 test("a key is printed once, alone on stdout, and is the licence's", async () => {

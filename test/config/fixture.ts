@@ -1,9 +1,9 @@
 // A folder with a configuration in it, and a process's surroundings that nothing of the developer's own leaks into.
-import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { builtIn } from "../../plugins/index.ts";
 import { type Config, ConfigError, type Flags, loadConfig, type Surroundings } from "../../src/config/load.ts";
+import { temporary } from "../binary.ts";
 
 export interface Fixture extends Surroundings {
   env: Record<string, string>;
@@ -15,7 +15,7 @@ export interface Fixture extends Surroundings {
 
 /** With `text`, it is `codexd.yaml` in the working directory. */
 export function fixture(text?: string, env: Record<string, string> = {}): Fixture {
-  const cwd = mkdtempSync(join(tmpdir(), "codexd-config-"));
+  const cwd = temporary();
   const around: Surroundings = { cwd, home: join(cwd, "home"), env, tty: false };
   const made: Fixture = {
     ...around,

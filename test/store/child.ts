@@ -1,7 +1,7 @@
 // Another process on the same store: writes receipts for ever, fills a small disk, revokes a licence, or only opens.
 import { writeSync } from "node:fs";
 import { openStore } from "../../src/store/index.ts";
-import { receipt } from "./fixture.ts";
+import { receipt } from "./receipt.ts";
 
 const [dataDir = "", what = "", value = ""] = process.argv.slice(2);
 // Written at once, so that whoever reads the line knows that what it tells of has happened.

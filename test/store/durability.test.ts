@@ -4,7 +4,8 @@ import { expect, test } from "bun:test";
 import { statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { openStore } from "../../src/store/index.ts";
-import { CHILD, child, folder, lines, receipt } from "./fixture.ts";
+import { CHILD, child, folder, lines } from "./fixture.ts";
+import { receipt } from "./receipt.ts";
 
 test("kill -9 loses no receipt whose write had returned, and the store opens clean", async () => {
   const dataDir = folder();

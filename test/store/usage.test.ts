@@ -2,7 +2,8 @@
 import { expect, test } from "bun:test";
 import { openStore } from "../../src/store/index.ts";
 import { USAGE_KEYS } from "../../src/store/usage.ts";
-import { folder, receipt } from "./fixture.ts";
+import { folder } from "./fixture.ts";
+import { receipt } from "./receipt.ts";
 
 const DAY = 86_400_000;
 const NOON = Date.UTC(2026, 0, 31, 12);
