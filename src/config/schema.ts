@@ -128,6 +128,20 @@ const account = Type.Object(
   },
 );
 
+const chat = closed(
+  {
+    reasoningField: oneOf(["reasoning_content", "reasoning"], {
+      description:
+        "Field of an assistant message in which the provider takes its reasoning back. Left out: not sent back.",
+    }),
+    think: Type.Boolean({
+      default: false,
+      description: "The provider writes its reasoning into the text, between <think> tags at the start.",
+    }),
+  },
+  "What a provider of wire chat does about reasoning.",
+);
+
 const upstream = Type.Object(
   {
     kind: oneOf(KINDS, {
@@ -160,6 +174,7 @@ const upstream = Type.Object(
         description: "Models it serves, where it has no catalogue of its own or not all of it is wanted.",
       }),
     ),
+    chat: Type.Optional(chat),
   },
   { additionalProperties: false, description: "A backend." },
 );

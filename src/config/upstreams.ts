@@ -18,6 +18,8 @@ export interface UpstreamConfig {
   instructions: string;
   accounts: AccountConfig[];
   models?: string[];
+  /** Only for wire chat. */
+  chat?: { reasoningField?: "reasoning_content" | "reasoning"; think?: boolean };
 }
 
 /** The ChatGPT backend refuses a turn without instructions; this says nothing that a client could notice. */
@@ -52,6 +54,8 @@ export function readUpstreams(file: Record<string, FileUpstream | undefined>, pr
     if (name === "sandbox") problem(path, "the name sandbox belongs to the embedded upstream; legal is any other");
     if (!given?.kind) continue;
     const baseUrl = given.baseUrl ?? BASE_URLS[given.kind];
+    if (given.chat && given.wire !== "chat")
+      problem(`${path}.chat`, `found with wire ${given.wire ?? "responses"}; legal only with wire chat`);
     if (baseUrl === undefined)
       problem(
         `${path}.baseUrl`,
@@ -67,6 +71,7 @@ export function readUpstreams(file: Record<string, FileUpstream | undefined>, pr
       instructions: given.instructions ?? INSTRUCTIONS,
       accounts: readAccounts(name, given.accounts ?? [], taken, problem),
       ...(given.models ? { models: given.models.filter((model) => model !== undefined) } : {}),
+      ...(given.chat ? { chat: given.chat } : {}),
     });
   }
   return upstreams;

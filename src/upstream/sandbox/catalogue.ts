@@ -57,7 +57,7 @@ export const MODELS: Model[] = [
   older("gpt-5.1-codex-max", toXhigh),
   older("gpt-5.1-codex", toHigh),
   older("gpt-5.1-codex-mini", ["medium", "high"]),
-  older("gpt-5.1", ["minimal", ...toHigh]),
+  older("gpt-5.1", toHigh),
   older("gpt-5-codex", toHigh),
   older("gpt-5-codex-mini", ["medium", "high"]),
   older("gpt-5", ["minimal", ...toHigh]),
