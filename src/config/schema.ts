@@ -135,7 +135,6 @@ const chat = closed(
         "Field of an assistant message in which the provider takes its reasoning back. Left out: not sent back.",
     }),
     think: Type.Boolean({
-      default: false,
       description: "The provider writes its reasoning into the text, between <think> tags at the start.",
     }),
   },

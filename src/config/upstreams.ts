@@ -54,7 +54,7 @@ export function readUpstreams(file: Record<string, FileUpstream | undefined>, pr
     if (name === "sandbox") problem(path, "the name sandbox belongs to the embedded upstream; legal is any other");
     if (!given?.kind) continue;
     const baseUrl = given.baseUrl ?? BASE_URLS[given.kind];
-    if (given.chat && given.wire !== "chat")
+    if (hasKeys(given.chat) && given.wire !== "chat")
       problem(`${path}.chat`, `found with wire ${given.wire ?? "responses"}; legal only with wire chat`);
     if (baseUrl === undefined)
       problem(
@@ -71,10 +71,14 @@ export function readUpstreams(file: Record<string, FileUpstream | undefined>, pr
       instructions: given.instructions ?? INSTRUCTIONS,
       accounts: readAccounts(name, given.accounts ?? [], taken, problem),
       ...(given.models ? { models: given.models.filter((model) => model !== undefined) } : {}),
-      ...(given.chat ? { chat: given.chat } : {}),
+      ...(hasKeys(given.chat) ? { chat: given.chat } : {}),
     });
   }
   return upstreams;
+}
+
+function hasKeys<T extends object>(value: T | undefined): value is T {
+  return value !== undefined && Object.keys(value).length > 0;
 }
 
 function readAccounts(
