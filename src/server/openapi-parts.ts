@@ -54,6 +54,13 @@ export const SECURITY_SCHEMES: Json = {
   },
 };
 
+/**
+ * What a client is told to send. Any form works anywhere, but generated clients send all that they are offered at once:
+ * Google's are offered to Google's clients alone, since they choose the dialect of a list and put a secret into an address.
+ */
+export const SECURITY: readonly Json[] = [{ bearer: [] }, { apiKey: [] }];
+const GOOGLE: readonly Json[] = [{ googApiKey: [] }, { bearer: [] }, { queryKey: [] }];
+
 const header = (description: string, of: Json = string): Json => ({ description, schema: of });
 
 export const HEADERS: Json = {
@@ -103,7 +110,8 @@ const headersOf = (status: string): Json => {
 };
 
 /** A dialect's operation with what the server adds to every exchange: request headers it reads, answer headers it sets. */
-export function describeExchange(operation: Json): Json {
+export function describeExchange(bare: Json, dialect?: string): Json {
+  const operation = dialect === "gemini" ? { security: GOOGLE, ...bare } : bare;
   const told = operation.responses as Record<string, Json>;
   const responses = told[200] && told[400] && told[502] ? { ...told, "4XX": refusedUpstream(told[400]) } : told;
   const answered = Object.fromEntries(
@@ -174,6 +182,7 @@ export function describeModels({ path, form, detail }: ModelRoute, known: Readon
     .filter(({ name }) => form === "list" || name === "anthropic-version" || name === "x-goog-api-client");
   return {
     ...detail,
+    ...(path.startsWith("/v1beta") && { security: GOOGLE }),
     parameters: [...own, asked("if-none-match", "Tags that the caller has: 304 when one is still right")],
     responses: {
       200: {
@@ -258,7 +267,7 @@ export const ROOT_ROUTES: readonly { path: string; detail: Json }[] = [
         401: refused("No valid licence was presented"),
         403: refused("The licence is not an admin's"),
       },
-      [{}, { bearer: [] }, { apiKey: [] }, { googApiKey: [] }, { queryKey: [] }],
+      [{}, ...SECURITY],
     ),
   },
   {

@@ -41,7 +41,7 @@ export async function documentOf(dialects: readonly Dialect[], base: string, ver
           license: { name: "Apache-2.0", url: "https://www.apache.org/licenses/LICENSE-2.0" },
         },
         servers: [{ url: "/", description: "This server" }],
-        security: Object.keys(parts.SECURITY_SCHEMES).map((name) => ({ [name]: [] })),
+        security: [...parts.SECURITY] as Record<string, string[]>[],
       },
     }),
   );
@@ -66,7 +66,11 @@ function operationsOf(dialects: readonly Dialect[], base: string): Operation[] {
   const below: Operation[] = [
     ...routesOf(dialects)
       .filter(({ path, route }) => !path.includes("*") && route.detail)
-      .map(({ method, path, route }) => ({ method, path, detail: parts.describeExchange(route.detail as Json) })),
+      .map(({ method, path, route, dialect }) => ({
+        method,
+        path,
+        detail: parts.describeExchange(route.detail as Json, dialect.name),
+      })),
     ...MODEL_ROUTES.map((route) => ({
       method: "GET",
       path: route.path.replace("*", ":model"),
@@ -94,7 +98,7 @@ function finalize(document: Json, dialects: readonly Dialect[], schemas: Json, b
   for (const dialect of dialects) {
     for (const [path, item] of Object.entries((dialect.paths ?? {}) as Paths)) {
       paths[base + path] = Object.fromEntries(
-        Object.entries(item).map(([method, operation]) => [method, parts.describeExchange(operation)]),
+        Object.entries(item).map(([method, operation]) => [method, parts.describeExchange(operation, dialect.name)]),
       );
     }
   }

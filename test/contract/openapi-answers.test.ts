@@ -28,7 +28,7 @@ beforeAll(async () => {
     ],
   };
   [gateway, licensed] = await Promise.all([
-    startGateway(),
+    startGateway({ config: { limits: { retries: 0 } }, sandbox: true }), // nothing here waits for a second try
     startGateway({
       config: { plugins: [{ auth }, "model-effort", "translate", "usage-log", "compact"] },
       sandbox: true,
