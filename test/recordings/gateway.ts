@@ -1,0 +1,70 @@
+// A running gateway, from the source and in a process of its own, for tests that prove the whole path.
+
+import { Database } from "bun:sqlite";
+import { writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { temporary } from "../binary.ts";
+
+const MAIN = resolve(import.meta.dir, "../../src/main.ts");
+
+export type Json = Record<string, unknown>;
+
+export interface Gateway extends AsyncDisposable {
+  /** `http://127.0.0.1:PORT/codex` */
+  base: string;
+  post(path: string, body: unknown, headers?: Record<string, string>): Promise<Response>;
+  /** The receipt of an answer; written before the answer's last byte. */
+  receipt(answer: Response): Json | undefined;
+}
+
+export async function startFromSource(config: Json, env: Record<string, string> = {}): Promise<Gateway> {
+  const folder = temporary();
+  const file = join(folder, "codexd.yaml");
+  writeFileSync(file, JSON.stringify(config));
+  const args = ["serve", "--port", "0", "--config", file, "--data", join(folder, "data")];
+  const child = Bun.spawn([process.execPath, MAIN, ...args], {
+    cwd: folder,
+    env: { PATH: process.env.PATH ?? "", HOME: folder, CODEXD_LOG: "error", ...env },
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "inherit",
+  });
+  const base = await listening(child.stdout);
+  return {
+    base,
+    post: (path, body, headers = {}) =>
+      fetch(base + path, {
+        method: "POST",
+        headers: { "content-type": "application/json", ...headers },
+        body: typeof body === "string" ? body : JSON.stringify(body),
+      }),
+    receipt(answer) {
+      const database = new Database(join(folder, "data", "codexd.db"), { readonly: true });
+      try {
+        const id = answer.headers.get("x-request-id");
+        return (database.query("select * from receipts where id = ?").get(id) as Json | null) ?? undefined;
+      } finally {
+        database.close();
+      }
+    },
+    async [Symbol.asyncDispose]() {
+      child.kill("SIGKILL");
+      await child.exited;
+    },
+  };
+}
+
+async function listening(stdout: ReadableStream<Uint8Array>): Promise<string> {
+  let text = "";
+  const decoder = new TextDecoder();
+  const reader = stdout.getReader();
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) throw new Error(`the gateway ended before it listened:\n${text}`);
+    text += decoder.decode(value, { stream: true });
+    const base = /listening on (\S+)\n/.exec(text)?.[1];
+    if (base === undefined) continue;
+    reader.releaseLock();
+    return base;
+  }
+}
