@@ -19,7 +19,11 @@ export function addUsage(program: Command): void {
   program
     .command("usage")
     .description("sum the receipts")
-    .option("--since <time>", "how far back, such as 24h or 7d, or from a date such as 2026-01-31", since, since("7d"))
+    .addOption(
+      new Option("--since <time>", "how far back, such as 24h or 7d, or from a date such as 2026-01-31")
+        .argParser(since)
+        .default(since("7d"), "7d"),
+    )
     .addOption(new Option("--by <key>", "one row for each").choices(KEYS).default("model"))
     .addOption(new Option("--csv", "print CSV").conflicts("json"))
     .addOption(configOption())
