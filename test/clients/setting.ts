@@ -51,12 +51,12 @@ const accountOf = { chatgpt: { accessToken: "token", accountId: "account" }, ope
 interface Options {
   /** On the Responses wire: the ChatGPT backend with its narrow rules, or the API. */
   kind?: keyof typeof accountOf;
-  /** Without a licence every caller is welcome, as on a person's own machine. */
-  licence?: boolean;
+  /** What the licence is narrowed to; false for none, so that every caller is welcome as on a person's own machine. */
+  licence?: { dialects?: string[]; models?: string[] } | false;
 }
 
 /** A gateway in front of a sandbox; with one licence, unless told otherwise. */
-export async function startSetting(wire: Wire, { kind = "chatgpt", licence = true }: Options = {}): Promise<Setting> {
+export async function startSetting(wire: Wire, { kind = "chatgpt", licence = {} }: Options = {}): Promise<Setting> {
   const sandbox = await startSandbox({ args: ["--wire", wire] });
   const upstream =
     wire === "chat"
@@ -71,7 +71,7 @@ export async function startSetting(wire: Wire, { kind = "chatgpt", licence = tru
       models: { default: MODEL },
       upstreams: { backend: upstream },
       plugins: [
-        licence ? { auth: { keys: [{ id: "client", key: KEY }] } } : "auth",
+        licence ? { auth: { keys: [{ id: "client", key: KEY, ...licence }] } } : "auth",
         "model-effort",
         "translate",
         "usage-log",
