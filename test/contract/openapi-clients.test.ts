@@ -13,6 +13,7 @@ let gateway: Server;
 let document: string;
 
 beforeAll(async () => {
+  import.meta.resolve("openapi-fetch"); // throws here, with its name, where the generated program could not import it
   gateway = await startGateway();
   document = await (await fetch(`${gateway.url}/openapi.json`)).text();
 });

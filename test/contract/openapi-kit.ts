@@ -13,6 +13,7 @@ export const root = resolve(import.meta.dir, "../..");
 
 export interface Media {
   schema?: unknown;
+  example?: unknown;
 }
 
 export interface Answer {

@@ -10,7 +10,15 @@ export function createChatCompletion(operationId: string, summary: string): Reco
     operationId,
     summary,
     tags: ["Chat"],
-    requestBody: { required: true, content: json("CreateChatCompletionRequest") },
+    requestBody: {
+      required: true,
+      content: {
+        "application/json": {
+          schema: { $ref: "#/components/schemas/CreateChatCompletionRequest" },
+          example: { model: "gpt-5.5", messages: [{ role: "user", content: "Say hello." }] },
+        },
+      },
+    },
     responses: {
       200: {
         description: "The completion; with `stream: true`, server-sent events",

@@ -35,6 +35,8 @@ const ALT = {
   schema: { type: "string", enum: ["sse", "json"] },
 };
 
+const EXAMPLE = { contents: [{ role: "user", parts: [{ text: "Say hello." }] }] };
+
 /** An element of a stream: an answer so far, or the error that ends it. */
 const element = { anyOf: [schema("GenerateContentResponse"), schema("GeminiErrorResponse")] };
 
@@ -84,7 +86,10 @@ function pathOf(version: string, { method, summary, request, answer, parameters 
     summary: `${summary} (${version})`,
     tags: ["Gemini"],
     parameters: [MODEL, ...parameters],
-    requestBody: { required: true, content: json(schema(request)) },
+    requestBody: {
+      required: true,
+      content: { "application/json": { schema: schema(request), example: EXAMPLE } },
+    },
     responses: { 200: answer, ...ERRORS },
   };
   return [`/${version}/models/{model}:${method}`, { post }];

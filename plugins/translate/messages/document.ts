@@ -2,7 +2,11 @@
 
 const ref = (name: string) => ({ $ref: `#/components/schemas/${name}` });
 const json = (name: string) => ({ "application/json": { schema: ref(name) } });
-const request = (name: string) => ({ required: true, content: json(name) });
+const asked = { model: "gpt-5.5", messages: [{ role: "user", content: "Say hello." }] };
+const request = (name: string, example: object) => ({
+  required: true,
+  content: { "application/json": { schema: ref(name), example } },
+});
 const refused = (description: string) => ({ description, content: json("MessagesErrorResponse") });
 
 /** Anthropic's own statuses: 402 for an empty purse, 529 for an overload. */
@@ -26,7 +30,7 @@ export const document = {
     operationId: "createMessage",
     summary: "Create a message",
     tags: ["Messages"],
-    requestBody: request("CreateMessageRequest"),
+    requestBody: request("CreateMessageRequest", { ...asked, max_tokens: 1024 }),
     responses: {
       200: {
         description: "The message; with `stream: true` its events, one a frame",
@@ -39,7 +43,7 @@ export const document = {
     operationId: "countMessageTokens",
     summary: "Count the input tokens of a message",
     tags: ["Messages"],
-    requestBody: request("CountMessageTokensRequest"),
+    requestBody: request("CountMessageTokensRequest", asked),
     responses: {
       200: {
         description: "The count, made locally with the model family's tokenizer",

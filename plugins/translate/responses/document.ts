@@ -4,6 +4,10 @@ type Detail = Record<string, unknown>;
 
 const schema = (name: string): Detail => ({ $ref: `#/components/schemas/${name}` });
 const json = (name: string): Detail => ({ "application/json": { schema: schema(name) } });
+const request = (name: string, example: Detail): Detail => ({
+  required: true,
+  content: { "application/json": { schema: schema(name), example } },
+});
 const refused = (description: string): Detail => ({ description, content: json("ErrorResponse") });
 
 /** Every failure before the first byte; after it, a stream closes with `response.failed`. */
@@ -26,7 +30,7 @@ function create(operationId: string, summary: string): Detail {
     description:
       "Asks a model and answers with a Response, or with its events while it is made. Fields that the upstream would ignore are told in `x-codexd-dropped`.",
     tags: ["Responses"],
-    requestBody: { required: true, content: json("CreateResponseRequest") },
+    requestBody: request("CreateResponseRequest", { model: "gpt-5.5", input: "Say hello." }),
     responses: {
       200: {
         description: "The response; with `stream: true` its events, one a frame",
@@ -44,7 +48,7 @@ function compact(operationId: string, summary: string): Detail {
     description:
       "Gives a shorter conversation that the model can go on from. Only upstreams that speak the Responses wire have it.",
     tags: ["Responses"],
-    requestBody: { required: true, content: json("CompactRequest") },
+    requestBody: request("CompactRequest", { model: "gpt-5.5", input: "A long conversation." }),
     responses: {
       200: { description: "The shorter conversation", content: json("CompactedResponse") },
       ...failures,
