@@ -1,5 +1,7 @@
 // One canonical stream event: its type and its bytes at once, its JSON only when somebody asks for it.
 
+import { Failure } from "./failure.ts";
+
 const utf8 = new TextDecoder();
 const bytes = new TextEncoder();
 
@@ -41,10 +43,22 @@ export class Event {
     return this.#json;
   }
 
-  /** The parsed data. Throws `SyntaxError` when the upstream sent something that is not JSON. */
+  /** The parsed data. Throws a `Failure` when the upstream sent something that is not JSON: its fault, and not ours. */
   get data(): EventData {
-    this.#data ??= JSON.parse(this.json) as EventData;
+    this.#data ??= parsed(this.json);
     return this.#data;
+  }
+}
+
+function parsed(json: string): EventData {
+  try {
+    return JSON.parse(json) as EventData;
+  } catch (cause) {
+    throw new Failure("stream_broken", {
+      code: "stream_error",
+      message: "the upstream sent an event that is not JSON",
+      cause,
+    });
   }
 }
 
