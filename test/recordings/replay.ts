@@ -1,5 +1,8 @@
 // An upstream that answers with recorded bytes, cut into whatever pieces the question asks for.
 
+import { createServer, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { text } from "node:stream/consumers";
 import type { Event } from "../../src/core/event.ts";
 import { SseReader } from "../../src/core/sse.ts";
 import { dataBytes, type Recording, recordings } from "../data.ts";
@@ -20,53 +23,39 @@ export interface Replay extends AsyncDisposable {
   url: string;
 }
 
-/** The streams of the Responses wire at `/responses`, those of the Chat wire at `/chat/completions`. */
-export function startReplay(cutAt: (file: string, bytes: Uint8Array) => number): Replay {
+/** The streams of the Responses wire at `/responses`, those of the Chat wire at `/chat/completions`. Node's server, because it can tear. */
+export async function startReplay(cutAt: (file: string, bytes: Uint8Array) => number): Promise<Replay> {
   const streams = { "/responses": recordings("responses", true), "/chat/completions": recordings("chat", true) };
-  const server = Bun.serve({
-    port: 0,
-    hostname: "127.0.0.1",
-    idleTimeout: 0,
-    async fetch(request) {
-      const { pathname } = new URL(request.url);
-      const rows: Recording[] | undefined = streams[pathname as keyof typeof streams];
-      const [, index, number] = /replay (\d+) (\d) please/.exec(await request.text()) ?? [];
-      const row = rows?.[Number(index)];
-      const mode = MODES[Number(number)] as Mode;
-      if (!row) return new Response("no such recording", { status: 404 });
-      const bytes = dataBytes(`recordings/${row.file}`);
-      const early = mode === "ends" || mode === "torn";
-      return new Response(paced(early ? bytes.slice(0, cutAt(row.file, bytes)) : bytes, mode), {
-        headers: { "content-type": "text/event-stream" },
-      });
-    },
+  const server = createServer(async (request, response) => {
+    const rows: Recording[] | undefined = streams[request.url as keyof typeof streams];
+    const [, index, number] = /replay (\d+) (\d) please/.exec(await text(request)) ?? [];
+    const row = rows?.[Number(index)];
+    const mode = MODES[Number(number)];
+    if (!row || !mode) return void response.writeHead(404).end("no such recording");
+    const bytes = dataBytes(`recordings/${row.file}`);
+    const early = mode === "ends" || mode === "torn";
+    response.writeHead(200, { "content-type": "text/event-stream" }).flushHeaders();
+    await send(early ? bytes.slice(0, cutAt(row.file, bytes)) : bytes, mode, response);
   });
+  await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
   return {
-    url: `http://127.0.0.1:${server.port}`,
-    [Symbol.asyncDispose]: () => server.stop(true),
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      server.close();
+    },
   };
 }
 
-function paced(bytes: Uint8Array, mode: Mode): ReadableStream<Uint8Array> {
-  let at = 0;
-  let turn = 0;
-  return new ReadableStream(
-    {
-      async pull(controller) {
-        if (at >= bytes.length) {
-          // A reset, where a proper end would be a chunk of length zero.
-          if (mode === "torn") controller.error(new Error("torn off"));
-          else controller.close();
-          return;
-        }
-        if (at > 0) await Bun.sleep(0);
-        const size = mode === "odd" ? (ODD[turn++ % ODD.length] as number) : mode === "single" ? 1 : bytes.length;
-        controller.enqueue(bytes.slice(at, at + size));
-        at += size;
-      },
-    },
-    { highWaterMark: 0 },
-  );
+async function send(bytes: Uint8Array, mode: Mode, response: ServerResponse): Promise<void> {
+  for (let at = 0, turn = 0; at < bytes.length; turn++) {
+    const size = mode === "odd" ? (ODD[turn % ODD.length] as number) : mode === "single" ? 1 : bytes.length;
+    await new Promise((written) => response.write(bytes.slice(at, at + size), written));
+    at += size;
+  }
+  if (mode !== "torn") return void response.end();
+  await Bun.sleep(1);
+  response.socket?.destroy();
 }
 
 /** Where the frames of a stream end, up to its terminal event; 0 is the first of them. */

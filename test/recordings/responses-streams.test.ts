@@ -21,7 +21,7 @@ let sdks: Partial<Record<Client["name"], Sdk>>;
 
 beforeAll(async () => {
   if (!dataPresent) return;
-  replay = startReplay(() => 0);
+  replay = await startReplay(() => 0);
   gateway = await startFromSource({
     limits: { retries: 0 },
     upstreams: {
