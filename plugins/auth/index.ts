@@ -2,22 +2,27 @@
 
 import { createHash } from "node:crypto";
 import { type Static, Type } from "@sinclair/typebox";
-import { type Credentials, definePlugin, Failure, type Host, type Principal } from "codexd/plugin";
+import { type Credentials, definePlugin, EFFORTS, Failure, type Host, type Principal } from "codexd/plugin";
 import { FailureWindow } from "./window.ts";
+
+const DIALECTS = ["chat", "responses", "messages", "gemini"];
+
+const oneOf = (values: readonly string[], description?: string) =>
+  Type.Union(
+    values.map((value) => Type.Literal(value)),
+    description === undefined ? {} : { description },
+  );
 
 const Key = Type.Object(
   {
-    id: Type.String({ description: "Name of the licence in receipts and logs." }),
+    id: Type.String({ minLength: 1, description: "Name of the licence in receipts and logs." }),
     key: Type.String({ minLength: 8, description: "The secret that the client presents." }),
-    dialects: Type.Optional(Type.Array(Type.String(), { description: "Dialects it may use; all when left out." })),
+    dialects: Type.Optional(Type.Array(oneOf(DIALECTS), { description: "Dialects it may use; all when left out." })),
     models: Type.Optional(Type.Array(Type.String(), { description: "Models it may use; `*` matches any characters." })),
-    effort: Type.Optional(Type.String({ description: "Reasoning effort when a request names none." })),
+    effort: Type.Optional(oneOf(EFFORTS, "Reasoning effort when a request names none.")),
     strict: Type.Optional(Type.Boolean({ description: "Refuse request fields that would have no effect." })),
     reasoning: Type.Optional(
-      Type.Union(
-        ["both", "reasoning_content", "reasoning", "think", "none"].map((style) => Type.Literal(style)),
-        { description: "How reasoning is shown on the chat dialect." },
-      ),
+      oneOf(["both", "reasoning_content", "reasoning", "think", "none"], "How reasoning is shown on the chat dialect."),
     ),
     admin: Type.Optional(Type.Boolean({ description: "May use /admin and /metrics." })),
   },
@@ -31,7 +36,8 @@ const Options = Type.Object(
 
 /**
  * Licences come from the options (`keys`), from the store (`codexd keys create`) and from `$CODEXD_KEYS`. On a loopback
- * address with no licence at all, every caller is the licence `local`; anywhere else the server refuses to start without one.
+ * address with no licence at all, not even a revoked one, every caller is the licence `local`; anywhere else the server
+ * refuses to start without one.
  */
 export const auth = definePlugin<Static<typeof Options> | undefined>({
   name: "auth",
@@ -39,12 +45,15 @@ export const auth = definePlugin<Static<typeof Options> | undefined>({
   options: Options,
   setup(host, options) {
     const configured = new Map<string, Principal>();
-    for (const { key, ...licence } of options?.keys ?? []) configured.set(digestOf(key), licence as Principal);
+    for (const [index, { key, ...licence }] of (options?.keys ?? []).entries()) {
+      const digest = digestOf(key);
+      refuseTwin(`auth.keys[${index}]`, licence.id, digest, configured);
+      configured.set(digest, licence as Principal);
+    }
     const failures = new FailureWindow(host.clock);
-    const total = () => configured.size + host.licences.count();
     return {
       start(server) {
-        if (server.loopback || total() > 0) return;
+        if (server.loopback || configured.size + host.licences.count() > 0) return;
         throw new Error(
           `refusing to listen on ${server.host} without a licence: create one with \`codexd keys create\`, set CODEXD_KEYS, or listen on 127.0.0.1`,
         );
@@ -55,12 +64,22 @@ export const auth = definePlugin<Static<typeof Options> | undefined>({
           const principal = configured.get(digest) ?? (await licenceOf(host, digest));
           if (principal) return principal;
         }
-        if (credentials.loopback && total() === 0) return { id: "local" };
+        // Revoking the last licence closes the server; it must not throw it open.
+        if (credentials.loopback && configured.size + host.licences.count("ever") === 0) return { id: "local" };
         return refuse(credentials, failures);
       },
     };
   },
 });
+
+/** Two licences that cannot be told apart would make one of them void without a word. */
+function refuseTwin(place: string, id: string, digest: string, known: ReadonlyMap<string, Principal>): void {
+  if (id === "local")
+    throw new Error(`${place}.id: found local; legal is any other name: that is who everybody is without a licence`);
+  if (known.has(digest)) throw new Error(`${place}.key: the licence ${known.get(digest)?.id} has the same one`);
+  if ([...known.values()].some((other) => other.id === id))
+    throw new Error(`${place}.id: found ${id} a second time; legal is once`);
+}
 
 async function licenceOf(host: Host, digest: string): Promise<Principal | undefined> {
   const found = await host.licences.find(digest);

@@ -43,6 +43,7 @@ export function addKeys(program: Command): void {
 }
 
 function licenceId(text: string): string {
+  if (text === "local") throw new InvalidArgumentError("That is who everybody is where there is no licence at all.");
   if (/^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$/.test(text)) return text;
   throw new InvalidArgumentError("It has up to 64 letters, digits and . _ @ - and begins with a letter or digit.");
 }

@@ -20,7 +20,7 @@ async function invite(base: string, config: Config): Promise<void> {
   const { openStore } = await import("../store/index.ts");
   const store = openStore(config.data);
   const auth = config.plugins.find(({ name }) => name === "auth")?.options as { keys?: unknown[] } | undefined;
-  const hasLicence = config.keys.length > 0 || (auth?.keys ?? []).length > 0 || store.licences.count() > 0;
+  const hasLicence = config.keys.length > 0 || (auth?.keys ?? []).length > 0 || store.licences.count("ever") > 0;
   store.close();
   const lines = curlLines({
     base,

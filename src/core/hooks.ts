@@ -191,8 +191,8 @@ export interface Host {
   readonly licences: {
     /** The live licence whose secret has this digest; undefined when unknown or revoked. */
     find(digest: string): Promise<Licence | undefined> | Licence | undefined;
-    /** How many live licences there are, the environment's included. */
-    count(): number;
+    /** How many live licences there are, the environment's included; `ever` counts the revoked ones too. */
+    count(which?: "live" | "ever"): number;
   };
   readonly receipts: { write(receipt: Receipt): void };
 }

@@ -113,7 +113,7 @@ function hostOf(config: Config, { store, log, mint, clock }: Services, models: C
     clock,
     licences: {
       find: (digest) => fromEnvironment.get(digest) ?? store.licences.find(digest),
-      count: () => fromEnvironment.size + store.licences.count(),
+      count: (which) => fromEnvironment.size + store.licences.count(which),
     },
     receipts: { write: (receipt) => store.receipts.write(receipt) },
   };

@@ -17,8 +17,8 @@ export interface Licences {
   revoke(id: string): StoredLicence | undefined;
   /** The live licence whose secret has this digest. Asks the file each time, so another process may revoke. */
   find(digest: string): StoredLicence | undefined;
-  /** How many are live. */
-  count(): number;
+  /** How many are live; `ever` counts the revoked ones too. */
+  count(which?: "live" | "ever"): number;
 }
 
 interface Row {
@@ -50,6 +50,7 @@ export function openLicences(database: Database): Licences {
   const liveCount = database.prepare<{ count: number }, []>(
     "select count(*) as count from licences where revoked_at is null",
   );
+  const everCount = database.prepare<{ count: number }, []>("select count(*) as count from licences");
   const end = database.prepare("update licences set revoked_at = ? where id = ? and revoked_at is null");
   const get = (id: string): StoredLicence | undefined => licenceOf(byId.get(id));
 
@@ -78,7 +79,7 @@ export function openLicences(database: Database): Licences {
       return get(id);
     },
     find: (digest) => licenceOf(live.get(digest)),
-    count: () => liveCount.get()?.count ?? 0,
+    count: (which = "live") => (which === "live" ? liveCount : everCount).get()?.count ?? 0,
   };
 }
 
