@@ -1,11 +1,18 @@
 // Resolves what a request calls its model: the model itself, its reasoning effort and its speed tier (product.md).
 
 import { type Static, Type } from "@sinclair/typebox";
-import { definePlugin, EFFORTS, type Exchange, Failure, invalid, type ModelInfo } from "codexd/plugin";
+import { definePlugin, EFFORTS, type Exchange, invalid, type ModelInfo } from "codexd/plugin";
 import { parseName } from "./name.ts";
 
 const Options = Type.Object(
-  { effort: Type.Optional(Type.String({ description: "Effort when neither the request nor the licence names one." })) },
+  {
+    effort: Type.Optional(
+      Type.Union(
+        EFFORTS.map((effort) => Type.Literal(effort)),
+        { description: "Effort when neither the request nor the licence names one." },
+      ),
+    ),
+  },
   { additionalProperties: false },
 );
 
@@ -21,7 +28,6 @@ export const modelEffort = definePlugin<Static<typeof Options> | undefined>({
     return {
       turn(exchange) {
         const { model, effort, tier } = parseName(exchange.turn.model, host.models);
-        allow(exchange, model);
         exchange.turn.model = model.slug;
         if (tier !== undefined) exchange.turn.service_tier = tier;
         const settled = effort ?? bodyEffort(exchange, model) ?? defaultEffort(exchange, model, options?.effort);
@@ -35,20 +41,6 @@ export const modelEffort = definePlugin<Static<typeof Options> | undefined>({
     };
   },
 });
-
-function allow(exchange: Exchange, model: ModelInfo): void {
-  const { models, id } = exchange.principal;
-  if (!models || models.some((pattern) => matches(pattern, model.slug))) return;
-  throw new Failure("permission", {
-    code: "model_not_allowed",
-    message: `the licence ${id} may not use ${model.slug}; it may use ${models.join(", ")}`,
-    param: "model",
-  });
-}
-
-function matches(pattern: string, slug: string): boolean {
-  return new RegExp(`^${pattern.split("*").map(RegExp.escape).join(".*")}$`).test(slug);
-}
 
 function bodyEffort(exchange: Exchange, model: ModelInfo): string | undefined {
   const asked: unknown = exchange.turn.reasoning?.effort;

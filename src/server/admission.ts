@@ -33,6 +33,32 @@ export async function authenticate(
   return principal;
 }
 
+/** Throws when the licence is not for this dialect; where several speak the same form, one of them is enough. */
+export function permitDialect({ id, dialects }: Principal, ...names: string[]): void {
+  if (!dialects || names.some((name) => dialects.includes(name))) return;
+  throw new Failure("permission", {
+    code: "dialect_not_allowed",
+    message: `the licence ${id} may not use the ${names[0]} dialect; it may use ${dialects.join(", ")}`,
+  });
+}
+
+/** Throws when the licence is not for this model, whatever name led to it. */
+export function permitModel(principal: Principal, slug: string): void {
+  if (mayUse(principal, slug)) return;
+  throw new Failure("permission", {
+    code: "model_not_allowed",
+    message: `the licence ${principal.id} may not use ${slug}; it may use ${principal.models?.join(", ")}`,
+    param: "model",
+  });
+}
+
+/** Whether the licence has this model; `*` in its list matches any run of characters. */
+export function mayUse({ models }: Principal, slug: string): boolean {
+  const matches = (pattern: string) =>
+    new RegExp(`^${pattern.split("*").map(RegExp.escape).join(".*")}$`, "s").test(slug);
+  return !models || models.some(matches);
+}
+
 /**
  * Without a licence the only lock is the loopback address, and a web page can reach that through a name of its own (DNS
  * rebinding): then `Host` must be a loopback name, and `Origin`, if any, too.
@@ -47,7 +73,8 @@ function refuseStrangers(headers: Headers): void {
     });
   }
   const origin = headers.get("origin");
-  if (origin !== null && origin !== "null" && !LOOPBACK_NAMES.test(origin.replace(/^https?:\/\//i, ""))) {
+  // `null` is what a sandboxed frame of any page sends.
+  if (origin !== null && !LOOPBACK_NAMES.test(origin.replace(/^https?:\/\//i, ""))) {
     throw new Failure("permission", {
       code: "origin_not_allowed",
       message: "without a licence this server does not answer pages of other origins",

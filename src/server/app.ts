@@ -41,6 +41,7 @@ export function createApp(gateway: Gateway, traffic: Traffic, around: Surroundin
       detail: route.route.detail ?? {},
     });
   const openai = openaiDialect(gateway);
+  const codex = gateway.dialects.get("responses") ?? openai;
   for (const { path, form } of MODEL_ROUTES) {
     app.get(`${base}${path}`, ({ request, params }) =>
       modelsAnswer(request, form, (params as Record<string, string> | undefined)?.["*"], gateway, around),
@@ -48,7 +49,7 @@ export function createApp(gateway: Gateway, traffic: Traffic, around: Surroundin
   }
   for (const path of PASSED) {
     for (const prefix of ["", "/v1"])
-      app.post(`${base}${prefix}${path}`, ({ request }) => pass(request, path, gateway, around, openai), {
+      app.post(`${base}${prefix}${path}`, ({ request }) => pass(request, path, gateway, around, codex), {
         parse: "none",
       });
   }

@@ -15,6 +15,7 @@ import type {
 import type { Outcome, Receipt } from "../core/receipt.ts";
 import { type Turn, usageOf } from "../core/turn.ts";
 import type { Prepared, Upstream } from "../upstream/index.ts";
+import { permitDialect } from "./admission.ts";
 import type { Gateway } from "./gateway.ts";
 
 const STYLES: readonly string[] = ["both", "reasoning_content", "reasoning", "think", "none"];
@@ -94,12 +95,7 @@ export class RunningExchange implements Exchange {
     this.principal = principal;
     const given = this.headers.get("x-request-id");
     if (given && SANE_ID.test(given)) this.id = given;
-    if (principal.dialects && !principal.dialects.includes(this.dialect)) {
-      throw new Failure("permission", {
-        code: "dialect_not_allowed",
-        message: `the licence ${principal.id} may not use the ${this.dialect} dialect; it may use ${principal.dialects.join(", ")}`,
-      });
-    }
+    permitDialect(principal, this.dialect);
     const { config } = this.gateway;
     this.strict = this.#flag("x-codexd-strict") ?? principal.strict ?? config.strict;
     const style = this.headers.get("x-codexd-reasoning");

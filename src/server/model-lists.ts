@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { Failure } from "../core/failure.ts";
 import type { Dialect, Principal } from "../core/hooks.ts";
 import type { ModelInfo } from "../core/models.ts";
-import { authenticate } from "./admission.ts";
+import { authenticate, mayUse, permitDialect } from "./admission.ts";
 import { openaiDialect } from "./envelope.ts";
 import { isCodexClient } from "./exchange.ts";
 import type { Gateway } from "./gateway.ts";
@@ -23,12 +23,8 @@ export async function modelsAnswer(
   const requestId = gateway.services.mint.id("req_");
   try {
     const principal = await authenticate(request, url, around.peerOf(request), gateway, around.loopback);
-    if (principal.dialects && !principal.dialects.includes(dialect.name)) {
-      throw new Failure("permission", {
-        code: "dialect_not_allowed",
-        message: `the licence ${principal.id} may not use the ${dialect.name} dialect; it may use ${principal.dialects.join(", ")}`,
-      });
-    }
+    // OpenAI's list is that of both dialects which its SDKs speak.
+    permitDialect(principal, dialect.name, ...(dialect.name === "chat" ? ["responses"] : []));
     await gateway.models.ready();
     const body =
       form === "list"
@@ -69,12 +65,6 @@ function one(gateway: Gateway, principal: Principal, given: string): ModelInfo {
     param: "model",
     status: 404,
   });
-}
-
-function mayUse({ models }: Principal, slug: string): boolean {
-  return (
-    !models || models.some((pattern) => new RegExp(`^${pattern.split("*").map(RegExp.escape).join(".*")}$`).test(slug))
-  );
 }
 
 function tagged(request: Request, body: string, requestId: string): Response {

@@ -4,7 +4,7 @@ import type { Event } from "../core/event.ts";
 import { Failure, invalid } from "../core/failure.ts";
 import type { Answer } from "../upstream/index.ts";
 import { retryDelay } from "../upstream/retry.ts";
-import { authenticate } from "./admission.ts";
+import { authenticate, permitModel } from "./admission.ts";
 import { readJson } from "./body.ts";
 import { type Arrival, RunningExchange } from "./exchange.ts";
 import type { Gateway, Live } from "./gateway.ts";
@@ -88,6 +88,8 @@ async function answer(exchange: RunningExchange, traffic: Traffic): Promise<Resp
   const { gateway, arrival } = exchange;
   await gateway.models.ready();
   await gateway.chain.turn(exchange);
+  // Here and not in a plugin: a chain without it, or with another one behind it, must not open every model.
+  permitModel(exchange.principal, exchange.turn.model);
   if (exchange.operation === "count") return await count(exchange);
   const upstream = gateway.models.upstreamOf(exchange.turn.model);
   if (!upstream) throw new Failure("internal", { code: "internal_error", message: "no upstream is configured" });

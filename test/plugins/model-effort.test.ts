@@ -1,7 +1,7 @@
 // Model names: every model and effort of the product's table, accepted or refused as it says, and the order of precedence.
 
 import { describe, expect, test } from "bun:test";
-import type { Exchange, Failure, Host, ModelInfo, Models } from "codexd/plugin";
+import type { Effort, Exchange, Failure, Host, ModelInfo, Models } from "codexd/plugin";
 import { modelEffort } from "../../plugins/model-effort/index.ts";
 
 const TABLE: Record<string, string[]> = {
@@ -36,8 +36,8 @@ interface Asked {
   model: string;
   effort?: unknown;
   lenient?: boolean;
-  licence?: { effort?: string; models?: string[] };
-  option?: string;
+  licence?: { effort?: string };
+  option?: Effort;
   tier?: string;
 }
 
@@ -152,13 +152,4 @@ test("a default effort bends to the model instead of failing the client", () => 
 test("a model whose efforts nobody told takes any", () => {
   expect(resolve({ model: "qwen3", effort: "banana" }).effort).toBe("banana");
   expect(resolve({ model: "qwen3-high" })).toMatchObject({ model: "qwen3", effort: "high" });
-});
-
-test("a licence's list of models is kept, by patterns too", () => {
-  expect(resolve({ model: "gpt-5.1-codex", licence: { models: ["gpt-5.1*"] } }).model).toBe("gpt-5.1-codex");
-  expect(refusal({ model: "gpt-5.2", licence: { models: ["gpt-5.1*"] } })).toMatchObject({
-    status: 403,
-    code: "model_not_allowed",
-  });
-  expect(refusal({ model: "gpt-501", licence: { models: ["gpt-5.1"] } }).status).toBe(404);
 });
