@@ -10,7 +10,7 @@ import type { Traffic } from "./serve-exchange.ts";
 import type { Surroundings } from "./surroundings.ts";
 
 const MOST_HEADERS = 100;
-const FORWARDED = ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "via", "x-real-ip"];
+const FORWARDED = /^(forwarded|via|x-real-ip|x-forwarded-.*)$/;
 
 export interface Front {
   gateway: Gateway;
@@ -86,7 +86,7 @@ async function guarded(request: Request, front: Front, answer: () => Response): 
 
 function isDirectLoopback(headers: Headers, peer: string): boolean {
   const loopback = peer === "::1" || peer.startsWith("127.") || peer.startsWith("::ffff:127.");
-  return loopback && !FORWARDED.some((name) => headers.has(name));
+  return loopback && ![...headers.keys()].some((name) => FORWARDED.test(name));
 }
 
 function countOf(headers: Headers): number {
