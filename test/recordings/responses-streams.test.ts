@@ -5,7 +5,7 @@ import { dataBytes, dataPresent, recordings } from "../data.ts";
 import { CLIENTS, type Client, faultsOf } from "./dialects.ts";
 import { type Gateway, type Json, startFromSource } from "./gateway.ts";
 import { complaintOf, type Sdk, sdksAt } from "./official-sdks.ts";
-import { type Mode, question, type Replay, startReplay } from "./replay.ts";
+import { type Mode, plain, question, type Replay, startReplay } from "./replay.ts";
 import { eventsOf, type Said, saidByEvents, UNSAID } from "./said.ts";
 
 const MODEL = "gpt-5.5";
@@ -43,11 +43,6 @@ const dataOf = (file: string) => eventsOf(dataBytes(`recordings/${file}`)).map((
 /** What a translated stream can say: it has told the deltas before it sees the item. */
 function streamable(said: Said, file: string): Said {
   return { ...said, text: UNSAID[file] ?? said.text };
-}
-
-/** Ids, times and what hangs on them differ between two answers of one recording. */
-function plain(text: string): string {
-  return text.replace(/(req|resp|msg|chatcmpl|call)[_-][0-9a-f]{32}/g, "$1").replace(/"created(_at)?":\d+/g, "");
 }
 
 describe.skipIf(!dataPresent)("recorded Responses streams through the running gateway", () => {
