@@ -94,19 +94,22 @@ export const PARAMETERS: Json = {
   RequestId: asked("x-request-id", "Kept as the id of the exchange when it is of a sane form"),
 };
 
+/** A licence that is none and a body that is too large are refused before anything of the turn is known. */
+const UNREAD = ["401", "413", "501"];
+const LIMITS = ["402", "429", "503", "529", "4XX"];
+
 const headersOf = (status: string): Json => {
-  const told = ["2", "3"].includes(status.charAt(0))
-    ? { "x-codexd-model": "Model", "x-codexd-effort": "Effort", "x-codexd-dropped": "Dropped" }
-    : {};
-  const limits = ["402", "429", "503", "529"].includes(status)
-    ? { "retry-after": "RetryAfter", "x-should-retry": "ShouldRetry" }
-    : {};
-  return Object.fromEntries(
-    Object.entries({ "x-request-id": "RequestId", ...told, ...limits }).map(([name, component]) => [
-      name,
-      ref("headers", component),
-    ]),
-  );
+  const names: Record<string, string> = {
+    "x-request-id": "RequestId",
+    ...(!UNREAD.includes(status) && {
+      "x-codexd-model": "Model",
+      "x-codexd-effort": "Effort",
+      "x-codexd-dropped": "Dropped",
+    }),
+    ...(LIMITS.includes(status) && { "retry-after": "RetryAfter" }),
+    ...(status >= "4" && { "x-should-retry": "ShouldRetry" }),
+  };
+  return Object.fromEntries(Object.entries(names).map(([name, component]) => [name, ref("headers", component)]));
 };
 
 /** A dialect's operation with what the server adds to every exchange: request headers it reads, answer headers it sets. */

@@ -9,7 +9,7 @@ to \`http://HOST:8787/codex/v1\` (OpenAI), \`http://HOST:8787/codex\` (Anthropic
 loopback address that has no licences takes every caller. \`codexd keys create\` makes one.
 
 **Models.** A name may carry parameters: \`gpt-5.5-high\` is \`gpt-5.5\` with high effort, \`-fast\` asks for the priority tier. What was made of
-the name is told in \`x-codexd-model\` and \`x-codexd-effort\`.
+the name is told in \`x-codexd-model\` and \`x-codexd-effort\`; limits that the upstream tells in \`x-codex-*\` headers pass on.
 
 **Sessions.** \`session_id\` in any body, or a session header, names the conversation: it pins an account, gives the cache key, and is never sent on.
 
