@@ -5,6 +5,7 @@ import { Elysia } from "elysia";
 import type { Dialect, Host, Log, Plugin } from "../core/hooks.ts";
 import { countingMint } from "../core/mint.ts";
 import { Chain } from "./chain.ts";
+import * as components from "./openapi-components.ts";
 import * as parts from "./openapi-parts.ts";
 import { DESCRIPTION, TAGS } from "./openapi-text.ts";
 import { MODEL_ROUTES, PASSED, routesOf, UNBUILT } from "./routes.ts";
@@ -41,7 +42,7 @@ export async function documentOf(dialects: readonly Dialect[], base: string, ver
           license: { name: "Apache-2.0", url: "https://www.apache.org/licenses/LICENSE-2.0" },
         },
         servers: [{ url: "/", description: "This server" }],
-        security: [...parts.SECURITY] as Record<string, string[]>[],
+        security: [...components.SECURITY] as Record<string, string[]>[],
       },
     }),
   );
@@ -50,7 +51,12 @@ export async function documentOf(dialects: readonly Dialect[], base: string, ver
     app.route(method as "GET", path, nothing, { parse: "json", detail });
   const answer = await app.handle(new Request("http://localhost/spec"));
   const named = await Promise.all(dialects.map(async (dialect) => (await dialect.schemas?.()) ?? {}));
-  return finalize((await answer.json()) as Json, dialects, Object.assign({}, parts.COMMON_SCHEMAS, ...named), base);
+  return finalize(
+    (await answer.json()) as Json,
+    dialects,
+    Object.assign({}, components.COMMON_SCHEMAS, ...named),
+    base,
+  );
 }
 
 interface Operation {
@@ -103,9 +109,9 @@ function finalize(document: Json, dialects: readonly Dialect[], schemas: Json, b
     }
   }
   document.components = {
-    securitySchemes: parts.SECURITY_SCHEMES,
-    parameters: parts.PARAMETERS,
-    headers: parts.HEADERS,
+    securitySchemes: components.SECURITY_SCHEMES,
+    parameters: components.PARAMETERS,
+    headers: components.HEADERS,
     schemas,
   };
   const used = new Set(

@@ -66,6 +66,13 @@ export function faultOf(validate: ValidateFunction, value: unknown): string | un
   return `${faults.join("; ")} in ${JSON.stringify(value)?.slice(0, 1500)}`;
 }
 
+/** The data of every frame of a stream but the closing `[DONE]`, which is no JSON. */
+export function framesOf(text: string): unknown[] {
+  const lines = text.split("\n").filter((line) => line.startsWith("data:"));
+  const data = lines.map((line) => line.slice(5).trim()).filter((one) => one !== "[DONE]");
+  return data.map((one) => JSON.parse(one));
+}
+
 /** The operation that answers a request, and its path in the document; the most literal path wins. */
 export function operationAt(document: Document, method: string, pathname: string): [string, Operation] | undefined {
   const paths = Object.keys(document.paths).filter((path) => document.paths[path]?.[method.toLowerCase()]);
