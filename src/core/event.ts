@@ -51,15 +51,15 @@ export class Event {
 }
 
 function parsed(json: string): EventData {
+  let cause: unknown;
   try {
-    return JSON.parse(json) as EventData;
-  } catch (cause) {
-    throw new Failure("stream_broken", {
-      code: "stream_error",
-      message: "the upstream sent an event that is not JSON",
-      cause,
-    });
+    const data: unknown = JSON.parse(json);
+    if (typeof data === "object" && data !== null) return data as EventData;
+  } catch (error) {
+    cause = error;
   }
+  const message = `the upstream sent an event that is not ${cause === undefined ? "a JSON object" : "JSON"}`;
+  throw new Failure("stream_broken", { code: "stream_error", message, cause });
 }
 
 /** Cuts the `data:` lines out of one SSE frame. */

@@ -22,7 +22,7 @@ interface Kept {
 export class ItemMemory {
   readonly #kept = new Set<Kept>();
   readonly #byId = new Map<string, Kept>();
-  #unread: Kept[] = [];
+  readonly #unread = new Set<Kept>();
   #size = 0;
 
   /** Keeps the finished items of one answer. */
@@ -32,7 +32,7 @@ export class ItemMemory {
       if (json.length > LARGEST) continue;
       const kept: Kept = { licence, json };
       this.#kept.add(kept);
-      this.#unread.push(kept);
+      this.#unread.add(kept);
       this.#size += json.length;
     }
     for (const oldest of this.#kept) {
@@ -43,6 +43,7 @@ export class ItemMemory {
 
   #forget(kept: Kept): void {
     this.#kept.delete(kept);
+    this.#unread.delete(kept);
     this.#size -= kept.json.length;
     const key = kept.item && keyOf(kept.licence, kept.item.id);
     if (key !== undefined && this.#byId.get(key) === kept) this.#byId.delete(key);
@@ -60,13 +61,21 @@ export class ItemMemory {
 
   #read(): void {
     for (const kept of this.#unread) {
-      if (!this.#kept.has(kept)) continue;
-      const { item } = JSON.parse(kept.json) as { item?: Item };
+      const { item } = parsed(kept.json);
       if (typeof item?.id !== "string") continue;
       kept.item = item;
       this.#byId.set(keyOf(kept.licence, item.id), kept);
     }
-    this.#unread = [];
+    this.#unread.clear();
+  }
+}
+
+/** On the identity path nobody has read the item yet: it may be no JSON at all, and then it is nobody's. */
+function parsed(json: string): { item?: Item } {
+  try {
+    return (JSON.parse(json) ?? {}) as { item?: Item };
+  } catch {
+    return {};
   }
 }
 

@@ -20,6 +20,11 @@ export function isDecisive(type: string): boolean {
   return !UNDECIDED.has(type) && !type.startsWith("codex.") && !type.startsWith("responsesapi.");
 }
 
+/** Events that tell of trouble before the end: some providers name their error, some send it without a type. */
+export function mayComplain(type: string): boolean {
+  return type === "error" || type === "message";
+}
+
 /** An upstream answer on its way: what is known so far, and how to go on. */
 export interface Opened {
   answer: Answer | undefined;
@@ -54,16 +59,17 @@ const TAIL = 250;
 export async function open(asking: Ask): Promise<Opened> {
   const holding = holdTimer(asking.hold);
   try {
+    let wait = 0;
     for (let attempt = 1; ; attempt++) {
-      const flow = new Flow(asking, attempt);
+      const flow = new Flow(asking, attempt, wait);
       try {
-        if (await flow.decide(holding.promise)) return flow;
+        await flow.decide(holding.promise);
+        return flow;
       } catch (thrown) {
         await flow.close();
-        const failure = thrown as Failure;
-        const wait = failure instanceof Failure && !asking.signal.aborted ? asking.retry(failure, attempt) : undefined;
-        if (wait === undefined) throw thrown;
-        await pause(wait, asking.signal);
+        const again = thrown instanceof Failure && !asking.signal.aborted ? asking.retry(thrown, attempt) : undefined;
+        if (again === undefined) throw thrown;
+        wait = again;
       }
     }
   } finally {
@@ -77,22 +83,24 @@ class Flow implements Opened {
   pending: Promise<IteratorResult<Event[]>> | undefined;
   readonly #asking: Ask;
   readonly #attempt: number;
+  readonly #wait: number;
   #asked: Promise<Answer> | undefined;
 
-  constructor(asking: Ask, attempt: number) {
+  constructor(asking: Ask, attempt: number, wait: number) {
     this.#asking = asking;
     this.#attempt = attempt;
+    this.#wait = wait;
   }
 
-  /** True when the stream may open. */
-  async decide(hold: Promise<typeof HELD>): Promise<true> {
+  /** Resolves when the stream may open. */
+  async decide(hold: Promise<typeof HELD>): Promise<void> {
     for (;;) {
       const step = this.next();
       const result = await Promise.race([step, hold]);
       if (result === HELD) {
         step.catch(ignored);
         this.pending = step;
-        return true;
+        return;
       }
       if (result.done) throw cutFailure();
       const batch = result.value;
@@ -101,14 +109,22 @@ class Flow implements Opened {
       if (at === -1) continue;
       const failure = faultOfEvent(batch[at] as Event);
       if (failure && this.#asking.asStatus(failure)) throw failure;
-      return true;
+      return;
     }
   }
 
   async next(): Promise<IteratorResult<Event[]>> {
-    this.#asked ??= this.#asking.ask(this.#attempt);
+    this.#asked ??= this.#ask();
     this.answer ??= await this.#asked;
     return this.answer.events.next();
+  }
+
+  /** The pause before another try is part of it: the hold may run out, and the stream open, meanwhile. */
+  async #ask(): Promise<Answer> {
+    const { signal } = this.#asking;
+    if (this.#wait > 0) await pause(this.#wait, signal);
+    signal.throwIfAborted();
+    return await this.#asking.ask(this.#attempt);
   }
 
   async finish(): Promise<void> {
@@ -143,7 +159,6 @@ function holdTimer(ms: number): { promise: Promise<typeof HELD>; clear(): void }
 }
 
 async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  if (ms <= 0) return;
   const { promise, resolve } = Promise.withResolvers<void>();
   const timer = setTimeout(resolve, ms);
   signal.addEventListener("abort", () => resolve(), { once: true });

@@ -227,7 +227,7 @@ function unsupported({ route }: Arrival): Failure {
 }
 
 function settleStream(exchange: RunningExchange, ending: Ending): void {
-  const usage = (ending.terminal?.data.response as Record<string, unknown> | undefined)?.usage;
+  const usage = usageIn(ending.terminal);
   if (ending.outcome === "aborted") exchange.settle("aborted", { usage });
   else
     exchange.settle(ending.outcome, {
@@ -235,6 +235,15 @@ function settleStream(exchange: RunningExchange, ending: Ending): void {
       status: 200,
       ...(ending.outcome === "failed" && ending.failure && { failure: ending.failure }),
     });
+}
+
+/** On the identity path nobody has read a failing end yet: it may be broken itself, and must not cost the receipt. */
+function usageIn(terminal: Event | undefined): unknown {
+  try {
+    return (terminal?.data.response as Record<string, unknown> | undefined)?.usage;
+  } catch {
+    return undefined;
+  }
 }
 
 function settleFailed(exchange: RunningExchange, failure: Failure): void {

@@ -4,7 +4,7 @@ import type { Event } from "../core/event.ts";
 import type { Failure } from "../core/failure.ts";
 import type { Chunk, Encoder } from "../core/hooks.ts";
 import { faultOfEvent } from "../upstream/failure.ts";
-import { cutFailure, isDecisive, type Opened } from "./opening.ts";
+import { cutFailure, isDecisive, mayComplain, type Opened } from "./opening.ts";
 import type { Beating, Pulse } from "./pulse.ts";
 
 const TERMINAL = new Set(["response.completed", "response.incomplete", "response.failed"]);
@@ -134,7 +134,7 @@ export class AnswerStream implements Beating {
       this.#begun = true;
       this.#on.first();
     }
-    if (event.type === "error") this.#fault = faultOfEvent(event) ?? this.#fault;
+    if (mayComplain(event.type)) this.#fault = faultOfEvent(event) ?? this.#fault;
     const chunk = this.#on.encoder.event(event);
     if (chunk !== undefined) out.push(chunk);
     else if (event.type === "response.failed") out.push(this.#on.encoder.fail(faultOfEvent(event) ?? cutFailure()));

@@ -4,7 +4,7 @@ import { Collector } from "../core/collect.ts";
 import type { Event } from "../core/event.ts";
 import type { Failure } from "../core/failure.ts";
 import { faultOfEvent } from "../upstream/failure.ts";
-import { cutFailure, isDecisive, type Opened } from "./opening.ts";
+import { cutFailure, isDecisive, mayComplain, type Opened } from "./opening.ts";
 
 export interface Collected {
   response: Record<string, unknown>;
@@ -29,7 +29,7 @@ export async function collect(
           first();
         }
         for (const one of hooked(event) ?? [event]) collector.push(one);
-        if (event.type === "error") fault = faultOfEvent(event) ?? fault;
+        if (mayComplain(event.type)) fault = faultOfEvent(event) ?? fault;
         if (event.type === "response.failed") throw faultOfEvent(event) ?? cutFailure();
         if (event.type === "response.completed" || event.type === "response.incomplete") {
           whole = true;
@@ -48,7 +48,7 @@ export async function collect(
 
 /**
  * The answer as a body: at once when it is ready within `patience` ms, else as a stream that sends one space for each further
- * `patience` ms. A failure after the first space cuts the connection: never a 200 with an error in it (translation.md 0.9).
+ * `patience` ms (0: never). A failure after the first space cuts the connection: never a 200 with an error in it (translation.md 0.9).
  */
 export async function patiently(
   answer: Promise<string>,
@@ -56,6 +56,7 @@ export async function patiently(
   headers: (streamed: boolean) => Headers,
   left: () => void,
 ): Promise<Response> {
+  if (patience === 0) return new Response(await answer, { status: 200, headers: headers(false) });
   const late = Symbol("late");
   let timer: ReturnType<typeof setTimeout> | undefined;
   const slow = new Promise<typeof late>((resolve) => {

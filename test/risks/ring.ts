@@ -79,14 +79,7 @@ export async function ring(
       }
       throw new Error(`never came: ${what}; the sandbox says ${JSON.stringify(await ringed.stats())}`);
     },
-    receipts() {
-      const database = new Database(join(gateway.data as string, "codexd.db"), { readonly: true });
-      try {
-        return database.query("select * from receipts order by rowid").all() as Receipt[];
-      } finally {
-        database.close();
-      }
-    },
+    receipts: () => receiptsOf(gateway),
     async settled(count) {
       for (let tries = 0; tries < 400; tries++) {
         const found = ringed.receipts();
@@ -101,6 +94,16 @@ export async function ring(
     },
   };
   return ringed;
+}
+
+/** What the store of a running gateway holds. */
+export function receiptsOf(gateway: Server): Receipt[] {
+  const database = new Database(join(gateway.data as string, "codexd.db"), { readonly: true });
+  try {
+    return database.query("select * from receipts order by rowid").all() as Receipt[];
+  } finally {
+    database.close();
+  }
 }
 
 /** Reads a stream to its end, or to its cut. */
