@@ -10,6 +10,8 @@ const cache = join(root, ".cache", "clients");
 interface Pin {
   versions: string[];
   with?: Record<string, string>;
+  /** Its own install scripts put its program in place. */
+  scripts?: boolean;
 }
 const pins: Record<string, Pin> = pinned;
 
@@ -30,7 +32,7 @@ export async function client(name: string, version?: string): Promise<Client> {
     throw new Error(`${name}@${version ?? "?"} is not in test/clients/versions.json, which has ${known.join(", ")}`);
   }
   const folder = join(cache, `${name}@${chosen}`);
-  if (!existsSync(folder)) await install(folder, { ...pin.with, [name]: chosen });
+  if (!existsSync(folder)) await install(folder, { ...pin.with, [name]: chosen }, pin.scripts);
   return {
     name,
     version: chosen,
@@ -44,12 +46,12 @@ export async function client(name: string, version?: string): Promise<Client> {
 }
 
 /** Installs aside and renames, so that an interrupted run leaves nothing that looks complete. */
-async function install(folder: string, dependencies: Record<string, string>): Promise<void> {
+async function install(folder: string, dependencies: Record<string, string>, scripts = false): Promise<void> {
   const scratch = `${folder}.${process.pid}`;
   mkdirSync(scratch, { recursive: true });
   try {
     writeFileSync(join(scratch, "package.json"), JSON.stringify({ private: true, dependencies }));
-    const command = ["npm", "install", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
+    const command = ["npm", "install", `--ignore-scripts=${!scripts}`, "--no-audit", "--no-fund", "--loglevel=error"];
     const npm = Bun.spawn(command, { cwd: scratch, stdin: "ignore", stdout: "pipe", stderr: "pipe" });
     const [code, out, err] = await Promise.all([
       npm.exited,
