@@ -19,6 +19,8 @@ import { permitDialect } from "./admission.ts";
 import type { Gateway } from "./gateway.ts";
 
 const STYLES: readonly string[] = ["both", "reasoning_content", "reasoning", "think", "none"];
+/** No model's name is longer; a longer one would only be work to take apart, and bytes in receipts and headers. */
+const LONGEST_MODEL = 256;
 const SANE_ID = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$/;
 
 /** What arrived, before anything of it is understood. */
@@ -93,8 +95,7 @@ export class RunningExchange implements Exchange {
   /** The caller is known: from here on the receipt may carry its words, and the answer its request id. */
   admit(principal: Principal): void {
     this.principal = principal;
-    const given = this.headers.get("x-request-id");
-    if (given && SANE_ID.test(given)) this.id = given;
+    this.id = requestIdOf(this.headers) ?? this.id;
     permitDialect(principal, this.dialect);
     const { config } = this.gateway;
     this.strict = this.#flag("x-codexd-strict") ?? principal.strict ?? config.strict;
@@ -116,6 +117,11 @@ export class RunningExchange implements Exchange {
   }
 
   decoded(decoded: Decoded, session: Session): void {
+    if (decoded.turn.model.length > LONGEST_MODEL)
+      throw invalid(
+        "model",
+        `the model's name has ${decoded.turn.model.length} characters; no name has more than ${LONGEST_MODEL}`,
+      );
     this.turn = decoded.turn;
     this.askedModel = decoded.turn.model;
     this.stream = decoded.stream;
@@ -231,6 +237,12 @@ export class RunningExchange implements Exchange {
       tries: this.tries,
     };
   }
+}
+
+/** The id that the client gave its request, if it has a sane form. */
+export function requestIdOf(headers: Headers): string | undefined {
+  const given = headers.get("x-request-id");
+  return given !== null && SANE_ID.test(given) ? given : undefined;
 }
 
 /** A Codex client is known by its headers, never by its User-Agent (translation.md 0.13). */
