@@ -40,7 +40,7 @@ export async function serveExchange(
   }
 }
 
-function enter(exchange: RunningExchange, traffic: Traffic): void {
+export function enter(exchange: RunningExchange, traffic: Traffic): void {
   if (traffic.draining) {
     throw new Failure("shutting_down", {
       code: "server_shutting_down",
@@ -207,8 +207,10 @@ async function count(exchange: RunningExchange): Promise<Response> {
 /** `/responses/compact`: unary both ways, the body as it came but for the model's name. */
 async function compact(exchange: RunningExchange): Promise<Response> {
   if (exchange.stream) throw invalid("stream", "compaction is not streamed: leave stream out or send false");
+  const prepared = exchange.prepare();
   exchange.tries = 1;
   const answer = await (exchange.upstream as NonNullable<RunningExchange["upstream"]>).compact(
+    prepared,
     exchange,
     exchange.upstreamSignal,
   );
@@ -256,7 +258,7 @@ function isFlood(exchange: RunningExchange, failure: Failure): boolean {
   return exchange.principal.id === "" && failure.kind === "rate_limit";
 }
 
-function refuse(exchange: RunningExchange, thrown: unknown): Response {
+export function refuse(exchange: RunningExchange, thrown: unknown): Response {
   if (exchange.signal.aborted) {
     exchange.settle("aborted");
     return new Response(null, { status: 499 });

@@ -5,6 +5,7 @@ import type { Event } from "../core/event.ts";
 import { Failure } from "../core/failure.ts";
 import type { Exchange, Log } from "../core/hooks.ts";
 import type { Mint } from "../core/mint.ts";
+import type { Turn } from "../core/turn.ts";
 import { COMPACT_FIELDS, type Kind } from "./allowed.ts";
 import { type Catalogue, readCatalogue } from "./catalogue.ts";
 import { Connection, type Limits, type Reply, type Transport } from "./connection.ts";
@@ -78,7 +79,7 @@ export interface Upstream {
   /** One try. Throws `Failure`, or the signal's reason. */
   ask(prepared: Prepared, exchange: Exchange, signal: AbortSignal): Promise<Answer>;
   /** The unary compaction of older clients (wire/codex.md G.2). */
-  compact(exchange: Exchange, signal: AbortSignal): Promise<Compacted>;
+  compact(prepared: Prepared, exchange: Exchange, signal: AbortSignal): Promise<Compacted>;
   /** Its models; undefined when it has no list. */
   catalogue(signal?: AbortSignal): Promise<Catalogue | undefined>;
   /** A request that means something to kind chatgpt only, as it is. */
@@ -114,7 +115,8 @@ export class ResponsesUpstream implements Upstream {
   }
 
   prepare(exchange: Exchange): Prepared {
-    return prepare(exchange, this.#settings);
+    const prepared = prepare(exchange, this.#settings);
+    return exchange.operation === "compact" ? narrowed(prepared, exchange.turn) : prepared;
   }
 
   async ask(prepared: Prepared, exchange: Exchange, signal: AbortSignal): Promise<Answer> {
@@ -140,11 +142,10 @@ export class ResponsesUpstream implements Upstream {
     };
   }
 
-  async compact(exchange: Exchange, signal: AbortSignal): Promise<Compacted> {
+  async compact({ body: sealed, restore }: Prepared, exchange: Exchange, signal: AbortSignal): Promise<Compacted> {
     const credentials = await this.#accounts.choose(exchange.session.id);
-    const { body: whole, restore } = this.prepare(exchange);
-    const fields = Object.entries(opened(whole, credentials.account)).filter(([name]) => COMPACT_FIELDS.has(name));
-    const reply = await this.#post("/responses/compact", Object.fromEntries(fields), exchange, credentials, signal);
+    const asked = opened(sealed, credentials.account);
+    const reply = await this.#post("/responses/compact", asked, exchange, credentials, signal);
     const { status, headers } = reply.response;
     const body = await this.#connection.json(reply, secretsOf(credentials));
     if (restore && isObject(body) && Array.isArray(body.output))
@@ -218,6 +219,19 @@ export class ResponsesUpstream implements Upstream {
     const events = eventsOfWhole(body, { upstream: this.name, secrets, now: this.#services.clock() });
     return onlyBatch(restore ? events.map((event) => restore.event(event)) : events);
   }
+}
+
+/** What the compaction endpoint takes; of the rest, what the client itself sent is told. `store: false` is its nature. */
+function narrowed({ body, dropped, ...rest }: Prepared, turn: Turn): Prepared {
+  const lost = Object.entries(turn).filter(([name, value]) => {
+    const wished = value !== null && value !== undefined && !(name === "store" && value === false);
+    return wished && name in body && !COMPACT_FIELDS.has(name);
+  });
+  return {
+    ...rest,
+    body: Object.fromEntries(Object.entries(body).filter(([name]) => COMPACT_FIELDS.has(name))),
+    dropped: [...dropped, ...lost.map(([name]) => name)],
+  };
 }
 
 async function* onlyBatch(events: Event[]): AsyncGenerator<Event[], undefined, undefined> {

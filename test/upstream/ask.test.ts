@@ -535,7 +535,10 @@ describe("compaction", () => {
       stream: true,
     };
     const exchange = exchangeOf(turn, { operation: "compact" });
-    const { status, body, account, headers } = await upstreamAt(url).compact(exchange, exchange.signal);
+    const upstream = upstreamAt(url);
+    const prepared = upstream.prepare(exchange);
+    expect(prepared.dropped).toEqual(["service_tier", "stream"]);
+    const { status, body, account, headers } = await upstream.compact(prepared, exchange, exchange.signal);
     expect(new URL(seen[0]?.request.url ?? url).pathname).toBe("/v1/responses/compact");
     expect(Object.keys(JSON.parse(seen[0]?.body ?? "")).sort()).toEqual([
       "input",
@@ -553,8 +556,9 @@ describe("compaction", () => {
 
   test("that the upstream does not have fails with its status", async () => {
     const { url } = backend(() => Response.json({ detail: "Not Found" }, { status: 404 }));
-    const exchange = exchangeOf({});
-    expect(await thrownBy(upstreamAt(url).compact(exchange, exchange.signal))).toMatchObject({
+    const exchange = exchangeOf({}, { operation: "compact" });
+    const upstream = upstreamAt(url);
+    expect(await thrownBy(upstream.compact(upstream.prepare(exchange), exchange, exchange.signal))).toMatchObject({
       upstream: { status: 404 },
     });
   });

@@ -140,9 +140,9 @@ describe("with the sandbox as the provider", () => {
 
   test("what a chat provider cannot do is refused, not guessed", async () => {
     const { upstream } = chatUpstream();
-    expect(((await thrownBy(upstream.compact(exchangeOf({}), new AbortController().signal))) as Failure).message).toBe(
-      "compact endpoint requires responses wire api",
-    );
+    const exchange = exchangeOf({});
+    const compacted = upstream.compact(upstream.prepare(exchange), exchange, exchange.signal);
+    expect(((await thrownBy(compacted)) as Failure).message).toBe("compact endpoint requires responses wire api");
     for (const turn of [
       { previous_response_id: "resp_1", input: [user("hi")] },
       { input: [{ type: "item_reference", id: "rs_1" }] },
