@@ -3,7 +3,7 @@
 import { Elysia } from "elysia";
 import { Failure } from "../core/failure.ts";
 import { dialectOf, openaiDialect } from "./envelope.ts";
-import { isCodexClient } from "./exchange.ts";
+import { isCodexClient, requestIdOf } from "./exchange.ts";
 import type { Gateway } from "./gateway.ts";
 import { modelsAnswer } from "./model-lists.ts";
 import { pass } from "./passing.ts";
@@ -49,9 +49,13 @@ export function createApp(gateway: Gateway, traffic: Traffic, around: Surroundin
   }
   for (const path of PASSED) {
     for (const prefix of ["", "/v1"])
-      app.post(`${base}${prefix}${path}`, ({ request }) => pass(request, path, gateway, around, codex), {
-        parse: "none",
-      });
+      app.post(
+        `${base}${prefix}${path}`,
+        ({ request }) => pass(request, path, { gateway, traffic, around, dialect: codex }),
+        {
+          parse: "none",
+        },
+      );
   }
   for (const { method, path, message } of UNBUILT) {
     const route: Route = { method, path, dialect: openai, route: { method, path, operation: "unsupported", message } };
@@ -113,6 +117,6 @@ function broken(request: Request, error: unknown, gateway: Gateway): Response {
 function failed(failure: Failure, request: Request, path: string, gateway: Gateway): Response {
   return renderFailure(failure, dialectOf(path, request.headers, gateway), {
     codexClient: isCodexClient(request.headers),
-    requestId: gateway.services.mint.id("req_"),
+    requestId: requestIdOf(request.headers) ?? gateway.services.mint.id("req_"),
   });
 }

@@ -16,7 +16,7 @@ export function dialectOf(path: string, headers: Headers, gateway: Gateway): Dia
   const wanted =
     path.startsWith("/v1/messages") || headers.has("anthropic-version")
       ? "messages"
-      : path.startsWith("/v1beta") || headers.has("x-goog-api-key")
+      : path.startsWith("/v1beta") || headers.has("x-goog-api-key") || headers.has("x-goog-api-client")
         ? "gemini"
         : "chat";
   return gateway.dialects.get(wanted) ?? openaiDialect(gateway);

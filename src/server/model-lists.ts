@@ -6,7 +6,7 @@ import type { Dialect, Principal } from "../core/hooks.ts";
 import type { ModelInfo } from "../core/models.ts";
 import { authenticate, mayUse, permitDialect } from "./admission.ts";
 import { openaiDialect } from "./envelope.ts";
-import { isCodexClient } from "./exchange.ts";
+import { isCodexClient, requestIdOf } from "./exchange.ts";
 import type { Gateway } from "./gateway.ts";
 import { renderFailure } from "./render.ts";
 import type { Surroundings } from "./surroundings.ts";
@@ -19,8 +19,8 @@ export async function modelsAnswer(
   around: Surroundings,
 ): Promise<Response> {
   const url = new URL(request.url);
-  const dialect = callersDialect(url, request.headers, gateway);
-  const requestId = gateway.services.mint.id("req_");
+  const dialect = callersDialect(url, request.headers, form, gateway);
+  const requestId = requestIdOf(request.headers) ?? gateway.services.mint.id("req_");
   try {
     const principal = await authenticate(request, url, around.peerOf(request), gateway, around.loopback);
     // OpenAI's list is that of both dialects which its SDKs speak.
@@ -40,7 +40,7 @@ export async function modelsAnswer(
 }
 
 /** `client_version` → the Codex catalogue, then Anthropic's and Google's marks, else OpenAI (interface.md). */
-function callersDialect(url: URL, headers: Headers, gateway: Gateway): Dialect {
+function callersDialect(url: URL, headers: Headers, form: "list" | "one", gateway: Gateway): Dialect {
   const { pathname, searchParams } = url;
   let name = "chat";
   if (searchParams.has("client_version")) name = "responses";
@@ -48,7 +48,9 @@ function callersDialect(url: URL, headers: Headers, gateway: Gateway): Dialect {
     name = "gemini";
   else if (headers.has("anthropic-version")) name = "messages";
   const dialect = gateway.dialects.get(name);
-  return dialect?.models ? dialect : openaiDialect(gateway);
+  // The Codex catalogue is only ever asked for whole: one entry of it is described as to OpenAI's clients.
+  const described = form === "list" ? dialect?.models : dialect?.model;
+  return dialect && described ? dialect : openaiDialect(gateway);
 }
 
 function visible(gateway: Gateway, principal: Principal): ModelInfo[] {
@@ -56,7 +58,7 @@ function visible(gateway: Gateway, principal: Principal): ModelInfo[] {
 }
 
 function one(gateway: Gateway, principal: Principal, given: string): ModelInfo {
-  const slug = decodeURIComponent(given).replace(/^models\//, "");
+  const slug = plain(given).replace(/^models\//, "");
   const model = gateway.models.find(slug);
   if (model && mayUse(principal, slug)) return model;
   throw new Failure("unknown_model", {
@@ -65,6 +67,15 @@ function one(gateway: Gateway, principal: Principal, given: string): ModelInfo {
     param: "model",
     status: 404,
   });
+}
+
+/** The name as it was meant; what is no valid escape stands for itself. */
+function plain(given: string): string {
+  try {
+    return decodeURIComponent(given);
+  } catch {
+    return given;
+  }
 }
 
 function tagged(request: Request, body: string, requestId: string): Response {

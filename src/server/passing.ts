@@ -6,25 +6,27 @@ import { authenticate } from "./admission.ts";
 import { readBody } from "./body.ts";
 import { RunningExchange } from "./exchange.ts";
 import type { Gateway } from "./gateway.ts";
-import { renderFailure } from "./render.ts";
+import { enter, refuse, type Traffic } from "./serve-exchange.ts";
 import type { Surroundings } from "./surroundings.ts";
 
-export async function pass(
-  request: Request,
-  path: string,
-  gateway: Gateway,
-  around: Surroundings,
-  dialect: Dialect,
-): Promise<Response> {
+export interface Place {
+  gateway: Gateway;
+  traffic: Traffic;
+  around: Surroundings;
+  /** Whose envelope its errors wear, and which a licence must have. */
+  dialect: Dialect;
+}
+
+export async function pass(request: Request, path: string, place: Place): Promise<Response> {
+  const { gateway, traffic, around, dialect } = place;
   const url = new URL(request.url);
+  const peer = around.peerOf(request);
   const route = { method: "POST" as const, path, operation: "unsupported" as const };
-  const exchange = new RunningExchange(
-    { request, url, params: {}, peer: around.peerOf(request), dialect, route },
-    gateway,
-  );
+  const exchange = new RunningExchange({ request, url, params: {}, peer, dialect, route }, gateway);
   exchange.operation = path.slice(1);
   try {
-    exchange.admit(await authenticate(request, url, around.peerOf(request), gateway, around.loopback));
+    exchange.admit(await authenticate(request, url, peer, gateway, around.loopback));
+    enter(exchange, traffic);
     const upstream = gateway.upstreams.find((one) => one.kind === "chatgpt");
     if (!upstream)
       throw new Failure("unsupported", {
@@ -33,25 +35,27 @@ export async function pass(
         shouldRetry: false,
       });
     exchange.upstream = upstream;
-    exchange.tries = 1;
     const body = await readBody(request, gateway.config.limits.body);
+    exchange.tries = 1;
     const answer = await upstream.pass(
-      { method: "POST", path, query: url.search, headers: request.headers, body },
+      { method: "POST", path, query: withoutKey(url), headers: request.headers, body },
       exchange.upstreamSignal,
     );
     const bytes = await answer.arrayBuffer();
     exchange.first();
     exchange.settle(answer.ok ? "ok" : "failed", { status: answer.status });
-    const headers = exchange.responseHeaders();
-    headers.set("content-type", answer.headers.get("content-type") ?? "application/json");
+    const headers = exchange.responseHeaders(answer.headers);
+    if (!headers.has("content-type")) headers.set("content-type", "application/json");
     return new Response(bytes, { status: answer.status, headers });
   } catch (thrown) {
-    const failure = gateway.chain.failure(thrown, exchange);
-    exchange.settle(exchange.signal.aborted ? "aborted" : exchange.tries > 0 ? "failed" : "refused", { failure });
-    return renderFailure(failure, dialect, {
-      codexClient: exchange.codexClient,
-      requestId: exchange.id,
-      headers: exchange.responseHeaders(),
-    });
+    return refuse(exchange, thrown);
   }
+}
+
+/** A licence in the query is ours to read, and nobody else's. */
+function withoutKey({ search }: URL): string {
+  const query = new URLSearchParams(search);
+  if (!query.has("key")) return search;
+  query.delete("key");
+  return query.size > 0 ? `?${query}` : "";
 }

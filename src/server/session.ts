@@ -25,8 +25,13 @@ export function sessionOf(fromBody: string | undefined, headers: Headers, decode
     const value = headers.get(name);
     if (value && value.length <= LONGEST) return { id: value, source: "header" };
   }
-  if (decoded.session) return { id: decoded.session, source: "native" };
+  if (decoded.session) return { id: bounded(decoded.session), source: "native" };
   return { id: derived(decoded.turn, licence), source: "derived" };
+}
+
+/** The dialects set no bound to their own fields; a receipt does. */
+function bounded(id: string): string {
+  return id.length <= LONGEST ? id : createHash("sha256").update(id).digest("hex");
 }
 
 /** A UUID-shaped digest of licence, model, first instructions and first user message. */
