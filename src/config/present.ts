@@ -48,8 +48,10 @@ export function warningsOf(config: Config): string[] {
     }
   }
   const chain = config.plugins.map(({ name }) => name);
-  if (!chain.includes("auth")) warnings.push("plugins: without auth nobody is let in");
-  if (!chain.includes("translate")) warnings.push("plugins: without translate no dialect is spoken");
+  if (!chain.includes("auth"))
+    warnings.push("plugins: without auth everybody on this machine is let in, and the server listens on loopback only");
+  if (!chain.includes("translate"))
+    warnings.push("plugins: without translate no dialect is spoken, and the server does not start");
   for (const [index, key] of config.keys.entries()) {
     if (key.length < 16)
       warnings.push(`CODEXD_KEYS: key ${index + 1} has only ${key.length} characters; 16 are the least that is safe`);

@@ -55,6 +55,8 @@ export function createGateway(config: Config, services: Services, builtIn: reado
     }),
     hostOf(config, services, models),
   );
+  if (chain.dialects.length === 0)
+    throw new Error("plugins: no plugin of the chain brings a dialect, so nobody could be answered; add translate");
   return {
     config,
     chain,

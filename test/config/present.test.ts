@@ -43,8 +43,8 @@ test("what is shown loads again to the same values", () => {
 test("what is legal and probably not meant is warned of", () => {
   const { load } = fixture(`${UPSTREAM}plugins: [usage-log]`, { CODEXD_KEYS: "short" });
   expect(warningsOf(load())).toEqual([
-    "plugins: without auth nobody is let in",
-    "plugins: without translate no dialect is spoken",
+    "plugins: without auth everybody on this machine is let in, and the server listens on loopback only",
+    "plugins: without translate no dialect is spoken, and the server does not start",
     "CODEXD_KEYS: key 1 has only 5 characters; 16 are the least that is safe",
   ]);
   expect(warningsOf(fixture("upstreams: { a: { kind: openai } }").load())).toEqual([
