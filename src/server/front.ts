@@ -25,10 +25,12 @@ export async function frontAnswer(request: Request, front: Front): Promise<Respo
   if (!isOneHost(headers.get("host")))
     return text(400, "the Host header must be exactly one name\n", { connection: "close" });
   if (countOf(headers) > MOST_HEADERS) return text(431, `more than ${MOST_HEADERS} header fields\n`);
-  if (method === "HEAD") return new Response(null);
   if (headers.get("upgrade")?.toLowerCase() === "websocket")
     return text(426, "WebSocket is not supported here; use HTTP\n");
   const path = pathOf(request.url);
+  // Clients probe with it; a balancer may too, and has to be told the truth.
+  if (method === "HEAD")
+    return new Response(null, { status: path === "/readyz" && front.traffic.draining ? 503 : 200 });
   switch (path) {
     case "/healthz":
       return text(200, "ok\n");
