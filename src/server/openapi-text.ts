@@ -16,7 +16,8 @@ the name is told in \`x-codexd-model\` and \`x-codexd-effort\`; limits that the 
 **Fields without effect** are accepted and listed in \`x-codexd-dropped\`; with \`x-codexd-strict: 1\` they are a 400 instead.
 
 **Streams.** The \`text/event-stream\` schema of an operation is that of one frame's \`data\`. A failure before the first byte is an HTTP status,
-after it the dialect's own error event. While a model thinks, a heartbeat keeps the stream open.
+after it the dialect's own error event. While a model thinks, a heartbeat keeps the stream open. A WebSocket
+upgrade is answered with 426: use HTTP.
 
 **Failures.** Every dialect has its own envelope; \`code\` is the same string in all of them.
 

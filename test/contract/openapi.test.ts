@@ -7,6 +7,7 @@ import SwaggerParser from "@apidevtools/swagger-parser";
 import { version } from "../../package.json";
 import { builtIn } from "../../plugins/index.ts";
 import type { Dialect, Plugin } from "../../src/core/hooks.ts";
+import { documentOf } from "../../src/server/openapi.ts";
 import { MODEL_ROUTES, PASSED, routesOf, UNBUILT } from "../../src/server/routes.ts";
 import { codexd, temporary } from "../binary.ts";
 import { type Document, documentOfSources, operationsOf, root, run, tool } from "./openapi-kit.ts";
@@ -53,6 +54,13 @@ describe("the document is valid", () => {
       expect(totals.errors).toBe(0);
     } finally {
       rmSync(folder, { recursive: true, force: true });
+    }
+  });
+
+  test("for a chain with any one dialect, or none", async () => {
+    for (const some of [...dialects.map((dialect) => [dialect]), []]) {
+      const one = await documentOf(some, "/codex", version);
+      await SwaggerParser.validate(structuredClone(one) as never);
     }
   });
 
