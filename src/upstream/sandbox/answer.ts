@@ -1,5 +1,7 @@
 // Answers one POST /responses: refuses, fails, streams or collects, as the script in its input asks.
+
 import { type Ask, inputItems, readAsk } from "./ask.ts";
+import type { Auth } from "./auth/index.ts";
 import { failedEvent, isTerminal, play, type Step } from "./events.ts";
 import { type Failure, failure } from "./failures.ts";
 import { newId } from "./ids.ts";
@@ -15,6 +17,7 @@ import type { PromptCache } from "./usage.ts";
 export type Strictness = "chatgpt" | "openai";
 
 export interface Backend {
+  auth: Auth;
   ledger: Ledger;
   cache: PromptCache;
   stored: Stored;
@@ -39,7 +42,7 @@ export async function answerResponses(
   const account = accountOf(headers);
   const headersOut = answerHeaders(backend, headers, body);
   const refuse = (refusal: Refusal) => plain(backend, refusal.status, refusal.body, headersOut);
-  const barred = refuseKey(headers, strict);
+  const barred = refuseKey(backend, headers, strict);
   if (barred) return plain(backend, barred.status, barred.body, { ...headersOut, ...barred.headers });
   if (!body)
     return refuse(
@@ -73,7 +76,7 @@ export async function answerAsk(
   headers: HeaderMap,
 ): Promise<Response> {
   const round = settle(roundOf(ask), ask);
-  const fail = due(backend, round.fail, ask);
+  const fail = backend.auth.turn(request.headers) ?? due(backend, round.fail, ask);
   const { signal } = request;
   if (fail && (fail.after === "before" || ask.body.stream !== true)) {
     const { status, body, headers: more } = fail.failure;
@@ -185,12 +188,12 @@ function resolved(body: Json, stored: Stored): Json[] {
 }
 
 // A key may itself be a script: `fail-<code>` meets that failure on every request, which is how accounts go bad.
-export function refuseKey(headers: Headers, strict: Strictness): Failure | undefined {
+export function refuseKey({ auth }: Backend, headers: Headers, strict: Strictness): Failure | undefined {
   const key = headers.get("authorization")?.replace(/^Bearer\s+/i, "") ?? "";
   if (key.startsWith("fail-")) return failure(key.slice("fail-".length));
   if (strict === "chatgpt" && key === "")
     return failure("token_invalidated", { message: "Missing bearer authentication in header" });
-  return undefined;
+  return auth.refuse(headers, strict === "chatgpt");
 }
 
 export function accountOf(headers: Headers): string {
@@ -198,15 +201,22 @@ export function accountOf(headers: Headers): string {
 }
 
 export function answerHeaders(backend: Backend, headers: Headers, body: Json | undefined): HeaderMap {
-  const now = Math.floor(Date.now() / 1000);
   const model = string(body?.model);
   return {
     "x-request-id": newId("req"),
     "x-models-etag": backend.modelsEtag,
     ...(model ? { "openai-model": model } : {}),
     ...(headers.has("x-codex-turn-state") ? {} : { "x-codex-turn-state": newId("turn") }),
+    ...(backend.auth.limits(headers) ?? anyLimits(backend)),
+  };
+}
+
+// For whoever is no account of ours: a number that changes from answer to answer.
+function anyLimits({ ledger }: Backend): HeaderMap {
+  const now = Math.floor(Date.now() / 1000);
+  return {
     "x-codex-active-limit": "codex",
-    "x-codex-primary-used-percent": String(Math.min(99, backend.ledger.stats.requests % 100)),
+    "x-codex-primary-used-percent": String(Math.min(99, ledger.stats.requests % 100)),
     "x-codex-primary-window-minutes": "300",
     "x-codex-primary-reset-at": String(now + 3600),
     "x-codex-secondary-used-percent": "7",

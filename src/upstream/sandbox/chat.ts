@@ -9,7 +9,7 @@ const FOREIGN = ["input", "instructions", "include", "reasoning", "text", "previ
 
 export async function answerChat(backend: Backend, request: Request, body: Json | undefined): Promise<Response> {
   const headers = withoutCodex(answerHeaders(backend, request.headers, body));
-  const barred = refuseKey(request.headers, "openai");
+  const barred = refuseKey(backend, request.headers, "openai");
   if (barred) return plain(backend, barred.status, barred.body, { ...headers, ...barred.headers });
   const refusal = body ? refuse(body) : refused("We could not parse the JSON body of your request.");
   if (refusal || !body) return plain(backend, refusal?.status ?? 400, refusal?.body ?? {}, headers);

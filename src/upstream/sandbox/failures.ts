@@ -54,6 +54,10 @@ const ROWS: Record<string, Row> = {
     status: 401,
     message: "Your authentication token has been invalidated. Please try signing in again.",
   },
+  invalid_api_key: {
+    status: 401,
+    message: "Incorrect API key provided. You can find your API key at https://platform.openai.com/account/api-keys.",
+  },
   deactivated_workspace: {
     status: 402,
     message: "This workspace has been deactivated.",
@@ -139,11 +143,17 @@ const ALIASES: Record<string, string> = {
 // For the test that holds the documentation to the failures.
 export const FAILURES = [...Object.keys(ROWS), "detail", "error", ...Object.keys(ALIASES)];
 
+export interface FailureOptions {
+  seconds?: number;
+  message?: string;
+  model?: string;
+  plan?: string;
+  // Seconds since 1970; wins over `seconds`.
+  resetsAt?: number;
+}
+
 // `detail` is the ChatGPT backend's own form of a 400; an unknown code is what nobody has met yet.
-export function failure(
-  code: string,
-  options: { seconds?: number; message?: string; model?: string; now?: number } = {},
-): Failure {
+export function failure(code: string, options: FailureOptions = {}): Failure {
   if (code === "detail") {
     const detail = options.message ?? "Unsupported parameter: temperature";
     return { status: 400, body: { detail }, headers: {}, event: { code: "invalid_request_error", message: detail } };
@@ -156,7 +166,7 @@ export function failure(
   const message =
     options.message ??
     (name === "model_not_found" ? row.message.replace("'x'", `'${options.model ?? "x"}'`) : row.message);
-  const limits = name === "usage_limit_reached" ? limitFields(options.seconds ?? 3600, options.now ?? Date.now()) : {};
+  const limits = name === "usage_limit_reached" ? limitFields(options) : {};
   const typed = row.type ? { type: row.type } : {};
   return {
     status: row.status,
@@ -174,8 +184,10 @@ function httpBody(row: Row, name: string, message: string, limits: Json): Json {
   return row.status === 401 ? { error, status: 401 } : { error };
 }
 
-function limitFields(seconds: number, now: number): Json {
-  return { plan_type: "plus", resets_at: Math.floor(now / 1000) + seconds, resets_in_seconds: seconds };
+function limitFields({ seconds = 3600, resetsAt, plan = "plus" }: FailureOptions): Json {
+  const now = Math.floor(Date.now() / 1000);
+  const until = resetsAt ?? now + seconds;
+  return { plan_type: plan, resets_at: until, resets_in_seconds: Math.max(0, until - now) };
 }
 
 function retryAfter(seconds: number | undefined): Record<string, string> {

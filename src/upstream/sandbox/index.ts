@@ -1,17 +1,18 @@
 // The sandbox: a scripted upstream behind one fetch handler, with no network, no account and no model.
 import { accountOf, answerResponses, type Backend, refuseKey, responseStore, type Strictness } from "./answer.ts";
 import { inputItems, itemText } from "./ask.ts";
+import { type AuthOptions, createAuth } from "./auth/index.ts";
 import { readBody } from "./body.ts";
 import { codexCatalogue, publicList } from "./catalogue.ts";
 import { answerChat } from "./chat.ts";
 import { newId } from "./ids.ts";
 import { compaction } from "./items.ts";
 import { type Json, string } from "./json.ts";
-import { type Ledger, ledger, type Stats } from "./ledger.ts";
+import { ledger, type Stats } from "./ledger.ts";
 import { answerAccount, answerTool } from "./tools.ts";
 import { promptCache, tokens, usageObject } from "./usage.ts";
 
-export interface SandboxOptions {
+export interface SandboxOptions extends AuthOptions {
   // Milliseconds between deltas; the header `x-sandbox-pace` and the directive SLOW win over it.
   pace?: number;
   // Which backend to be as strict as; left out, the path tells: `/backend-api/codex/*` is ChatGPT's.
@@ -31,6 +32,7 @@ const NEWEST = "999.0.0";
 export function createSandbox(options: SandboxOptions = {}): Sandbox {
   const counts = ledger();
   const backend: Backend = {
+    auth: createAuth(options),
     ledger: counts,
     cache: promptCache(),
     stored: responseStore(),
@@ -45,10 +47,12 @@ async function route(request: Request, backend: Backend, options: SandboxOptions
   const url = new URL(request.url);
   const path = url.pathname.replace(/\/+$/, "");
   const strict = options.strict ?? (path.includes("/backend-api/codex") ? "chatgpt" : "openai");
-  if (path.includes("/sandbox/")) return inspect(request, url, backend.ledger);
+  const login = await backend.auth.answer(request, url, path);
+  if (login) return login;
+  if (path.includes("/sandbox/")) return inspect(request, url, backend);
   if (request.method === "HEAD") return new Response(null, { status: 200 });
   if (request.headers.get("upgrade")?.toLowerCase() === "websocket") return new Response(null, { status: 426 });
-  if (path.endsWith("/models") && request.method === "GET") return models(request, url, strict);
+  if (path.endsWith("/models") && request.method === "GET") return models(backend, request, url, strict);
   const told = answerAccount(path, request.headers.get("chatgpt-account-id") ?? "");
   if (told && request.method === "GET") return Response.json(told);
   if (request.method !== "POST") return notFound(strict, path);
@@ -69,8 +73,8 @@ function notFound(strict: Strictness, path: string): Response {
   return Response.json({ error }, { status: 404 });
 }
 
-function models(request: Request, url: URL, strict: Strictness): Response {
-  const barred = refuseKey(request.headers, strict);
+function models(backend: Backend, request: Request, url: URL, strict: Strictness): Response {
+  const barred = refuseKey(backend, request.headers, strict);
   if (barred && typeof barred.body !== "string") return Response.json(barred.body, { status: barred.status });
   const version = url.searchParams.get("client_version");
   const { body, etag } = version === null && strict === "openai" ? publicList() : codexCatalogue(version ?? NEWEST);
@@ -113,12 +117,13 @@ function retainedFields(message: Json): Json {
   return { id: string(message.id) || newId("msg"), type: "message", status: "completed", content };
 }
 
-function inspect(request: Request, url: URL, counts: Ledger): Response {
+function inspect(request: Request, url: URL, { auth, ledger: counts }: Backend): Response {
   if (request.method === "DELETE") {
     counts.clear();
+    auth.clear();
     return new Response(null, { status: 204 });
   }
-  if (url.pathname.endsWith("/sandbox/stats")) return Response.json(counts.summary());
+  if (url.pathname.endsWith("/sandbox/stats")) return Response.json({ ...counts.summary(), auth: auth.stats() });
   if (!url.pathname.endsWith("/sandbox/requests")) return Response.json({ detail: "Not Found" }, { status: 404 });
   const n = Number(url.searchParams.get("n")) || counts.requests.length;
   return Response.json(counts.requests.slice(-n));
