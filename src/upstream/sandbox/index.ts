@@ -125,6 +125,7 @@ function inspect(request: Request, url: URL, { auth, ledger: counts }: Backend):
   }
   if (url.pathname.endsWith("/sandbox/stats")) return Response.json({ ...counts.summary(), auth: auth.stats() });
   if (!url.pathname.endsWith("/sandbox/requests")) return Response.json({ detail: "Not Found" }, { status: 404 });
-  const n = Number(url.searchParams.get("n")) || counts.requests.length;
-  return Response.json(counts.requests.slice(-n));
+  const { requests } = url.searchParams.get("side") === "auth" ? auth : counts;
+  const n = Number(url.searchParams.get("n")) || requests.length;
+  return Response.json(requests.slice(-n));
 }

@@ -34,6 +34,11 @@ export interface Ledger extends Ends {
 const KEPT = 50;
 const REMEMBERED = 10_000;
 
+export function recorded(request: Request, body: unknown): Recorded {
+  const { pathname, search } = new URL(request.url);
+  return { method: request.method, path: pathname + search, headers: Object.fromEntries(request.headers), body };
+}
+
 export function ledger(): Ledger {
   const zero = (): Stats => ({ requests: 0, open: 0, maxOpen: 0, finished: 0, cancelled: 0, dropped: 0, failed: 0 });
   const plays = new Map<string, number>();
@@ -47,13 +52,7 @@ export function ledger(): Ledger {
     stats,
     requests,
     record(request, body) {
-      const { pathname, search } = new URL(request.url);
-      requests.push({
-        method: request.method,
-        path: pathname + search,
-        headers: Object.fromEntries(request.headers),
-        body,
-      });
+      requests.push(recorded(request, body));
       if (requests.length > KEPT) requests.shift();
     },
     opened() {

@@ -105,6 +105,10 @@ export function view(account: Account): Json {
   return { ...profile, script: { ...script, ...limited }, windows, counts };
 }
 
+export function newPersonalToken(): string {
+  return `at-sandbox-${randomBytes(16).toString("hex")}`;
+}
+
 function newAccount(number: number, profile: Partial<Profile>): Account {
   return {
     id: `00000000-0000-4000-8000-${String(number).padStart(12, "0")}`,
@@ -113,7 +117,7 @@ function newAccount(number: number, profile: Partial<Profile>): Account {
     fedramp: false,
     origin: FREE,
     override: FREE,
-    personalToken: `at-sandbox-${number}-${randomBytes(12).toString("hex")}`,
+    personalToken: newPersonalToken(),
     ...profile,
     userId: `user-sandbox-${number}`,
     script: {},

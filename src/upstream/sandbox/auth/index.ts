@@ -1,15 +1,19 @@
 // The auth side of the sandbox: logins, tokens and accounts on the same port, and who may ask for a turn.
 import { type Failure, failure } from "../failures.ts";
 import type { Json } from "../json.ts";
+import { type Recorded, recorded } from "../ledger.ts";
 import type { Fail } from "../script.ts";
 import type { Account } from "./accounts.ts";
 import { answerAuthorize } from "./authorize.ts";
 import { answerAccounts, answerControl, forget, totals } from "./control.ts";
-import { type Desk, desk } from "./desk.ts";
+import { type Desk, desk, readFields } from "./desk.ts";
 import { answerDevicePage, answerDeviceToken, answerUserCode } from "./device.ts";
 import { isLimited, limitHeaders, spend, usageOf } from "./limits.ts";
 import { answerRevoke, answerToken } from "./token.ts";
 import type { Bearer } from "./tokens.ts";
+
+const ASKED = /^\/(oauth|api\/accounts|codex\/device)\b|\/wham\/(accounts\/check|usage)$/;
+const KEPT = 200;
 
 export interface AuthOptions {
   // Take only tokens that were issued here, and only while they hold.
@@ -22,7 +26,9 @@ export interface AuthOptions {
 
 export interface Auth {
   // The answer to a request for the auth side, and to nothing else.
-  answer(request: Request, url: URL, path: string): Promise<Response> | Response | undefined;
+  answer(request: Request, url: URL, path: string): Promise<Response | undefined>;
+  // What the auth side was last asked, tests' own requests left out.
+  requests: Recorded[];
   // Why these credentials are not taken.
   refuse(headers: Headers, chatgpt: boolean): Failure | undefined;
   // Counts a turn on its account, and gives what was scripted to go wrong with it.
@@ -39,8 +45,13 @@ export interface Imposed extends Fail {
 
 export function createAuth(options: AuthOptions = {}): Auth {
   const shared = desk(options);
+  const requests: Recorded[] = [];
   return {
-    answer: (request, url, path) => route(shared, request, url, path),
+    requests,
+    async answer(request, url, path) {
+      if (ASKED.test(path)) await record(requests, request.clone());
+      return route(shared, request, url, path);
+    },
     refuse: (headers, chatgpt) => (shared.checked ? refuse(shared, headers, chatgpt) : undefined),
     turn(headers) {
       const account = accountOf(shared, headers);
@@ -51,8 +62,16 @@ export function createAuth(options: AuthOptions = {}): Auth {
       return account && limitHeaders(account);
     },
     stats: () => totals(shared),
-    clear: () => forget(shared),
+    clear() {
+      requests.length = 0;
+      forget(shared);
+    },
   };
+}
+
+async function record(requests: Recorded[], request: Request): Promise<void> {
+  requests.push(recorded(request, await readFields(request)));
+  if (requests.length > KEPT) requests.shift();
 }
 
 function route(shared: Desk, request: Request, url: URL, path: string): Promise<Response> | Response | undefined {

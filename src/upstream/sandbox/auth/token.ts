@@ -27,11 +27,29 @@ const PERMANENT: Record<string, Refusal> = {
 
 export async function answerToken(desk: Desk, request: Request, issuer: string): Promise<Response> {
   const fields = await readFields(request);
-  await pause(desk.settings.tokenDelay, request.signal);
-  if (fields.client_id === "" || fields.client_id === undefined)
-    return oauthError("invalid_client", "client_id is missing", 401);
+  const account = desk.tokens.refresh(fields.refresh_token ?? "")?.account;
+  if (account) enter(account);
+  try {
+    await pause(desk.settings.tokenDelay, request.signal);
+    // Nothing is spent for a client that is gone before its turn comes.
+    if (request.signal.aborted) return new Response(null, { status: 499 });
+    const answer = grant(desk, fields, issuer);
+    await pause(desk.settings.replyDelay, request.signal);
+    return answer;
+  } finally {
+    if (account) account.refreshing -= 1;
+  }
+}
+
+function enter(account: Account): void {
+  account.refreshing += 1;
+  account.counts.overlapping = Math.max(account.counts.overlapping, account.refreshing);
+}
+
+function grant(desk: Desk, fields: Fields, issuer: string): Response {
+  if (!fields.client_id) return oauthError("invalid_client", "client_id is missing", 401);
   if (fields.grant_type === "authorization_code") return byCode(desk, fields, issuer);
-  if (fields.grant_type === "refresh_token") return byRefreshToken(desk, fields, issuer, request.signal);
+  if (fields.grant_type === "refresh_token") return byRefreshToken(desk, fields, issuer);
   if (fields.grant_type === EXCHANGE) return forApiKey(desk, fields);
   return oauthError("unsupported_grant_type", `grant_type ${JSON.stringify(fields.grant_type ?? "")} is not supported`);
 }
@@ -71,21 +89,10 @@ function isRedirect({ redirect }: Code, given: string): boolean {
   return redirect === undefined ? URL.parse(given)?.pathname === DEVICE_CALLBACK : redirect === given;
 }
 
-async function byRefreshToken(desk: Desk, fields: Fields, issuer: string, signal: AbortSignal): Promise<Response> {
+function byRefreshToken(desk: Desk, fields: Fields, issuer: string): Response {
   const refresh = desk.tokens.refresh(fields.refresh_token ?? "");
   if (!refresh) return oauthError("invalid_grant", "Unknown or invalid refresh token.");
-  const { account } = refresh;
-  account.refreshing += 1;
-  account.counts.overlapping = Math.max(account.counts.overlapping, account.refreshing);
-  try {
-    // Nothing is spent for a client that is gone before its turn comes.
-    if (signal.aborted) return new Response(null, { status: 499 });
-    const answer = scripted(account) ?? rotated(desk, refresh, fields, issuer);
-    await pause(desk.settings.replyDelay, signal);
-    return answer;
-  } finally {
-    account.refreshing -= 1;
-  }
+  return scripted(refresh.account) ?? rotated(desk, refresh, fields, issuer);
 }
 
 function rotated(desk: Desk, refresh: Refresh, fields: Fields, issuer: string): Response {

@@ -1,6 +1,6 @@
 // Every token that the sandbox gave out, whose it is, and whether it still holds.
 import { randomBytes } from "node:crypto";
-import type { Account } from "./accounts.ts";
+import { type Account, newPersonalToken } from "./accounts.ts";
 import { accessToken, idToken } from "./jwt.ts";
 
 export interface Tokens {
@@ -81,6 +81,7 @@ export function tokenBook(accounts: Account[]): TokenBook {
     revoke(account, login) {
       for (const bearer of of(account)) if (!login || bearer.login === login) bearer.dead = "token_invalidated";
       for (const refresh of refreshOf(account)) if (!login || refresh.login === login) refresh.state = "revoked";
+      if (!login) account.personalToken = newPersonalToken();
       account.counts.revoked += 1;
     },
     expire(account, what) {
