@@ -1,6 +1,7 @@
 // Opens the port, follows signals, and swaps configurations whole without touching a stream.
 
-import { watch } from "node:fs";
+import { readFileSync, watch } from "node:fs";
+import { dirname } from "node:path";
 import type { Config } from "../config/load.ts";
 import { Failure } from "../core/failure.ts";
 import type { Plugin } from "../core/hooks.ts";
@@ -152,15 +153,16 @@ class Server implements Serving {
     try {
       const config = await this.#options.reload();
       const now = this.#gateway.config;
-      for (const key of ["host", "port"] as const) {
-        if (config.server[key] !== now.server[key])
-          log.warn(`server.${key} takes effect at the next start`, {
-            now: now.server[key],
-            configured: config.server[key],
-          });
+      for (const [key, before, after] of [
+        ["server.host", now.server.host, config.server.host],
+        ["server.port", now.server.port, config.server.port],
+        ["data", now.data, config.data],
+      ] as const) {
+        if (before !== after) log.warn(`${key} takes effect at the next start`, { now: before, configured: after });
       }
       const next = this.#build({
         ...config,
+        data: now.data,
         server: { ...config.server, host: now.server.host, port: now.server.port },
       });
       const app = await this.#load(next);
@@ -175,12 +177,20 @@ class Server implements Serving {
     }
   }
 
+  /** Follows the folder, not the file: most editors, and mounts of secrets, put another file in its place. */
   #follow(file: string): void {
     let timer: ReturnType<typeof setTimeout> | undefined;
-    // Editors write a file in several steps: one reload after the last of them.
-    watch(file, () => {
-      clearTimeout(timer);
-      timer = setTimeout(() => void this.#reload(), 100);
+    let known = textOf(file);
+    const look = () => {
+      timer = undefined;
+      const text = textOf(file);
+      if (text === undefined || text === known) return;
+      known = text;
+      void this.#reload();
+    };
+    // A file is often written in several steps, and a busy folder never rests: one look a moment after the first of them.
+    watch(dirname(file), () => {
+      timer ??= setTimeout(look, 100);
     });
   }
 
@@ -213,6 +223,15 @@ class Server implements Serving {
     await this.#gateway.dispose();
     this.#services.store.close();
     this.#ended.resolve(0);
+  }
+}
+
+/** Undefined while the file is away, as in the middle of a change. */
+function textOf(file: string): string | undefined {
+  try {
+    return readFileSync(file, "utf8");
+  } catch {
+    return undefined;
   }
 }
 
