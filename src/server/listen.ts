@@ -179,10 +179,10 @@ class Server implements Serving {
 
   /** Follows the folder, not the file: most editors, and mounts of secrets, put another file in its place. */
   #follow(file: string): void {
-    let timer: ReturnType<typeof setTimeout> | undefined;
+    let due = false;
     let known = textOf(file);
     const look = () => {
-      timer = undefined;
+      due = false;
       const text = textOf(file);
       if (text === undefined || text === known) return;
       known = text;
@@ -190,7 +190,8 @@ class Server implements Serving {
     };
     // A file is often written in several steps, and a busy folder never rests: one look a moment after the first of them.
     watch(dirname(file), () => {
-      timer ??= setTimeout(look, 100);
+      if (!due) setTimeout(look, 100);
+      due = true;
     });
   }
 
