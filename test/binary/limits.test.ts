@@ -1,0 +1,144 @@
+// Every limit of the configuration does what its description says, each failure in words that tell the operator where to look.
+
+import { expect, test } from "bun:test";
+import { createServer, type Socket } from "node:net";
+import { startGateway, startSandbox } from "../binary.ts";
+import { readAll, ring, typesOf } from "../risks/ring.ts";
+
+interface Envelope {
+  error: { message: string; code: string };
+}
+
+test("beyond limits.streams the answer is 503 with Retry-After at once, and what is open goes on", async () => {
+  await using it = await ring({ config: { limits: { streams: 2 } } });
+  const open = await Promise.all([it.ask("SLOW 30 ;; LONG 30"), it.ask("SLOW 30 ;; LONG 30")]);
+  for (const path of ["/v1/responses", "/v1/chat/completions", "/v1/messages"]) {
+    const began = performance.now();
+    const response = await it.post(path, { model: "gpt-5.5", input: "x", messages: [], max_tokens: 1 });
+    expect(performance.now() - began).toBeLessThan(100);
+    expect([response.status, response.headers.get("retry-after")]).toEqual([path === "/v1/messages" ? 529 : 503, "1"]);
+    expect(((await response.json()) as Envelope).error.code).toBe("server_is_overloaded");
+  }
+  for (const one of open) expect(typesOf((await readAll(one)).text).at(-1)).toBe("response.completed");
+  expect((await it.ask("x", { stream: false })).status).toBe(200);
+});
+
+/** Accepts connections and never says a word. */
+async function mute(): Promise<{ port: number; open(): number } & Disposable> {
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    socket.on("error", () => undefined);
+    socket.on("close", () => sockets.delete(socket));
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return {
+    port: (server.address() as { port: number }).port,
+    open: () => sockets.size,
+    [Symbol.dispose]() {
+      server.close();
+      for (const socket of sockets) socket.destroy();
+    },
+  };
+}
+
+const config = (port: number, limits: Record<string, unknown>) => ({
+  limits,
+  upstreams: {
+    far: {
+      kind: "openai",
+      baseUrl: `http://127.0.0.1:${port}/v1`,
+      models: ["gpt-5.5"],
+      accounts: [{ apiKey: "sk-x" }],
+    },
+  },
+});
+
+const asking = (base: string, stream: boolean) =>
+  fetch(`${base}/v1/responses`, { method: "POST", body: JSON.stringify({ model: "gpt-5.5", input: "x", stream }) });
+
+test("an upstream that accepts and never answers is a 504 after connect and firstByte, and is let go", async () => {
+  using far = await mute();
+  await using gateway = await startGateway({
+    config: config(far.port, { connect: "200ms", firstByte: "300ms", retries: 0 }),
+  });
+  for (const stream of [false, true]) {
+    const began = performance.now();
+    const response = await asking(gateway.base, stream);
+    const took = performance.now() - began;
+    expect([response.status, ((await response.json()) as Envelope).error.code]).toEqual([504, "upstream_timeout"]);
+    expect(took).toBeGreaterThan(250);
+    expect(took).toBeLessThan(2000);
+  }
+  for (let tries = 0; tries < 100 && far.open() > 0; tries++) await Bun.sleep(20);
+  expect(far.open()).toBe(0);
+});
+
+test("an upstream that stops in the middle is cut after limits.idle, in the stream and without one", async () => {
+  await using it = await ring({ config: { limits: { idle: "300ms" } } });
+  const { text } = await readAll(await it.ask("HANG 3 ;; SAY one two three four five"));
+  expect(typesOf(text).at(-1)).toBe("response.failed");
+  expect(text).toContain("upstream_timeout");
+  const whole = await it.ask("HANG 3 ;; SAY one two three four five", { stream: false });
+  expect([whole.status, ((await whole.json()) as Envelope).error.code]).toEqual([504, "upstream_timeout"]);
+  await it.until(({ open }) => open === 0, "the upstream is let go");
+});
+
+test("an upstream is asked again as often as limits.retries says, and not once more", async () => {
+  for (const [retries, failures, status] of [
+    [0, 1, 502],
+    [1, 1, 200],
+    [1, 2, 502],
+    [2, 2, 200],
+  ] as const) {
+    await using it = await ring({ config: { limits: { retries } } });
+    const response = await it.ask(`FAIL server_error times ${failures} ;; SAY recovered`, { stream: false });
+    expect([retries, failures, response.status]).toEqual([retries, failures, status]);
+    expect((await it.settled(1))[0]?.tries).toBe(Math.min(retries, failures) + 1);
+  }
+});
+
+test("what is the client's own fault is not asked again", async () => {
+  await using it = await ring({ config: { limits: { retries: 2 } } });
+  for (const code of [
+    "context_length_exceeded",
+    "invalid_prompt",
+    "usage_limit_reached",
+    "insufficient_quota",
+    "token_expired",
+  ])
+    await readAll(await it.ask(`FAIL ${code}`));
+  expect((await it.settled(5)).map(({ tries }) => tries)).toEqual([1, 1, 1, 1, 1]);
+});
+
+test("an upstream that is away is a 502 that names it, and serves again when it is back", async () => {
+  const first = await startSandbox();
+  const { port } = first;
+  await using gateway = await startGateway({ config: config(port, { retries: 0 }) });
+  expect((await asking(gateway.base, false)).status).toBe(200);
+  await first.kill9();
+  for (const stream of [false, true]) {
+    const response = await asking(gateway.base, stream);
+    const { error } = (await response.json()) as Envelope;
+    expect([response.status, error.code]).toEqual([502, "upstream_unreachable"]);
+    expect(error.message).toContain("far");
+    expect(error.message).not.toContain(String(port));
+  }
+  await using again = await startSandbox({ args: ["--port", String(port)] });
+  expect(again.port).toBe(port);
+  expect((await asking(gateway.base, true)).status).toBe(200);
+});
+
+test("limits.heartbeat says something in time, and 0 says nothing at all", async () => {
+  const beats = (text: string) => text.split("event: keepalive").length - 1;
+  {
+    await using it = await ring({ config: { limits: { heartbeat: "100ms", hold: "50ms" } } });
+    expect(beats((await readAll(await it.ask("SILENT 600 ;; SAY x"))).text)).toBeGreaterThanOrEqual(3);
+    const whole = await (await it.ask("SLOW 150 ;; SAY one two three four", { stream: false })).text();
+    expect(whole).toMatch(/^ +\{/);
+  }
+  await using it = await ring({ config: { limits: { heartbeat: 0, hold: "50ms" } } });
+  const { text } = await readAll(await it.ask("SILENT 600 ;; SAY x"));
+  expect([beats(text), typesOf(text).at(-1)]).toEqual([0, "response.completed"]);
+  expect(await (await it.ask("SLOW 150 ;; SAY one two three four", { stream: false })).text()).toMatch(/^\{/);
+});
