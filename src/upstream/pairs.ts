@@ -27,6 +27,7 @@ interface Call {
 
 /** `bare` leaves outputs without a call id alone, for the Codex CLI's own. The same array when all was well. */
 export function paired(items: Item[], bare: boolean): Item[] {
+  if (isWhole(items)) return items;
   const calls = callsOf(items);
   const orphans = assign(items, calls, bare);
   const byIndex = new Map(calls.map((call) => [call.at, call]));
@@ -46,27 +47,46 @@ export function paired(items: Item[], bare: boolean): Item[] {
   return out.length === items.length && out.every((item, at) => item === items[at]) ? items : out;
 }
 
+/** Every call has an id of its own and, later, its output: what clients mostly send, and quick to see. */
+function isWhole(items: readonly Item[]): boolean {
+  const used = new Set<unknown>();
+  const open = new Map<unknown, string>();
+  for (const { type, call_id: id, output } of items) {
+    if (type === undefined) continue;
+    if (CALLS.has(type)) {
+      const expected = OUTPUTS[type];
+      if (expected === undefined || typeof id !== "string" || id === "" || used.has(id)) return false;
+      used.add(id);
+      open.set(id, expected);
+    } else if (OUTPUT_TYPES.has(type)) {
+      if (open.get(id) !== type || (typeof output !== "string" && !Array.isArray(output))) return false;
+      open.delete(id);
+    }
+  }
+  return open.size === 0;
+}
+
 function callsOf(items: readonly Item[]): Call[] {
-  const used = new Set<string>();
+  const used = new Map<string, number>();
   const calls: Call[] = [];
   for (const [at, item] of items.entries()) {
     if (!CALLS.has(String(item.type))) continue;
     const asked = typeof item.call_id === "string" ? item.call_id : "";
     if (asked === "" && OUTPUTS[String(item.type)] === undefined) continue;
     const id = uniqueId(asked === "" ? mintedId(item, at) : asked, used);
-    used.add(id);
     calls.push({ at, item, asked, id, output: undefined });
   }
   return calls;
 }
 
-/** Some models number their calls anew in every turn; the wire wants an id of its own for each. */
-function uniqueId(id: string, used: ReadonlySet<string>): string {
-  if (!used.has(id)) return id;
-  for (let count = 2; ; count++) {
-    const next = shortCallId(`${id}_${count}`);
-    if (!used.has(next)) return next;
-  }
+/** Some models number their calls anew in every turn; the wire wants an id of its own for each. `used` has the last number of each id. */
+function uniqueId(id: string, used: Map<string, number>): string {
+  let count = used.get(id) ?? 0;
+  let next = id;
+  while (used.has(next)) next = shortCallId(`${id}_${++count + 1}`);
+  used.set(id, count);
+  if (next !== id) used.set(next, 0);
+  return next;
 }
 
 /** From the call itself, so that the same history keeps the same prompt cache. */
@@ -78,31 +98,56 @@ function mintedId(item: Item, at: number): string {
 function assign(items: readonly Item[], calls: Call[], bare: boolean): Set<number> {
   const orphans = new Set<number>();
   const nameless: number[] = [];
-  const byId = Map.groupBy(calls, (call) => call.asked);
+  const byId = mapped(Map.groupBy(calls, (call) => call.asked));
   for (const [at, item] of items.entries()) {
     if (!OUTPUT_TYPES.has(String(item.type))) continue;
     if (typeof item.call_id !== "string" || item.call_id === "") {
       if (!bare) nameless.push(at);
       continue;
     }
-    const open = (byId.get(item.call_id) ?? []).filter((call) => !call.output);
-    const call = open.find((one) => one.at < at) ?? open[0];
+    const call = byId.get(item.call_id)?.next();
     if (call) call.output = { at, item };
     else orphans.add(at);
   }
-  for (const at of nameless) {
-    const item = items[at] as Item;
-    const call = calls.find(
-      (one) => !one.output && one.at < at && OUTPUTS[String(one.item.type)] !== undefined && sameName(one.item, item),
-    );
-    if (call) call.output = { at, item };
-    else orphans.add(at);
-  }
+  if (nameless.length > 0) assignInOrder(items, calls, nameless, orphans);
   return orphans;
 }
 
-function sameName(call: Item, output: Item): boolean {
-  return typeof output.name !== "string" || output.name === call.name;
+/** Outputs without an id belong to the first call before them that waits, of their name where they have one. */
+function assignInOrder(
+  items: readonly Item[],
+  calls: readonly Call[],
+  outputs: readonly number[],
+  orphans: Set<number>,
+): void {
+  const pairing = calls.filter((call) => OUTPUTS[String(call.item.type)] !== undefined);
+  const any = new Waiting(pairing);
+  const named = mapped(Map.groupBy(pairing, (call) => call.item.name));
+  for (const at of outputs) {
+    const item = items[at] as Item;
+    const call = (typeof item.name === "string" ? named.get(item.name) : any)?.next();
+    if (call && call.at < at) call.output = { at, item };
+    else orphans.add(at);
+  }
+}
+
+/** Calls in their order, of which the first without an output is next; each is passed over once, however many there are. */
+class Waiting {
+  readonly #calls: readonly Call[];
+  #from = 0;
+
+  constructor(calls: readonly Call[]) {
+    this.#calls = calls;
+  }
+
+  next(): Call | undefined {
+    while (this.#calls[this.#from]?.output) this.#from++;
+    return this.#calls[this.#from];
+  }
+}
+
+function mapped<Key>(groups: ReadonlyMap<Key, Call[]>): Map<Key, Waiting> {
+  return new Map([...groups].map(([key, calls]) => [key, new Waiting(calls)]));
 }
 
 /** The output of a call, of the type that goes with it; empty where there was none. */

@@ -97,7 +97,7 @@ export async function complaintOf(recorded: Uint8Array): Promise<string | undefi
   const openai = new OpenAI({
     apiKey: key,
     maxRetries: 0,
-    fetch: async () => new Response(recorded, { headers: { "content-type": "text/event-stream" } }),
+    fetch: async () => new Response(Buffer.from(recorded), { headers: { "content-type": "text/event-stream" } }),
   });
   const asked = openai.responses.stream({ model: "any", input: "" }).finalResponse();
   return await asked.then(

@@ -1,0 +1,163 @@
+// A long agent's turn is parsed once and written once: translating it costs little more than that, in every dialect.
+
+import { describe, expect, test } from "bun:test";
+import { countingMint, type Dialect, type Item, type Turn } from "codexd/plugin";
+import { modelEffort } from "../../plugins/model-effort/index.ts";
+import { chat } from "../../plugins/translate/chat/index.ts";
+import { gemini } from "../../plugins/translate/gemini/index.ts";
+import { messages } from "../../plugins/translate/messages/index.ts";
+import { responses } from "../../plugins/translate/responses/index.ts";
+import type { Hooks, Host } from "../../src/core/hooks.ts";
+import { readJson } from "../../src/server/body.ts";
+import { paired } from "../../src/upstream/pairs.ts";
+import { dataPresent, dataText } from "../data.ts";
+import { exchangeOf, sse, upstreamAt } from "../upstream/setting.ts";
+import type { Json } from "./gateway.ts";
+
+const SIZE = 400_000;
+const ROUNDS = 61;
+/** Times the cost of one `JSON.parse` and one `JSON.stringify` of the same body: what we promise for Claude Code's. */
+const MOST = 3;
+/** Thousands of one-line messages are nobody's conversation; there this only catches what grows with the square. */
+const MOST_OF_TINY = 6;
+
+interface Case {
+  dialect: Dialect;
+  capture: string;
+  history: string;
+  most: number;
+  /** What a tool said, which in a real session is a file and not a line. */
+  long?: string;
+  params?: Record<string, string>;
+}
+
+const CASES: Case[] = [
+  { dialect: messages, capture: "claude-code/05-reason-tool-model-messages.json", history: "messages", most: MOST },
+  {
+    dialect: messages,
+    capture: "claude-code/03-tool-read-messages.json",
+    history: "messages",
+    long: "hello secret-value-42",
+    most: MOST,
+  },
+  { dialect: chat, capture: "openai-sdk/09-chat-tools-parallel-chat.json", history: "messages", most: MOST_OF_TINY },
+  {
+    dialect: gemini,
+    capture: "gemini-cli/05-tool-read-streamGenerateContent.json",
+    history: "contents",
+    most: MOST_OF_TINY,
+    params: { "*": "gpt-5.5:streamGenerateContent" },
+  },
+  {
+    dialect: responses,
+    capture: "codex/05-chatgpt-http-reasoning-call-followup/008-POST_backend-api_codex_responses.json",
+    history: "input",
+    most: MOST,
+  },
+];
+
+/** The captured conversation again and again, with ids of its own each time, until it is a long one. */
+function longTurn({ capture, history, long }: Case): string {
+  const { body } = JSON.parse(dataText(`captures/${capture}`)) as { body: Json };
+  const captured = JSON.stringify(body[history]);
+  const once = long === undefined ? captured : captured.replaceAll(long, `${long}\\n`.repeat(200));
+  const all: unknown[] = [];
+  for (let size = JSON.stringify(body).length, round = 0; size < SIZE; size += once.length, round++)
+    all.push(
+      ...(JSON.parse(
+        once.replace(/((?:toolu|call|msg|rs|fc|fco)_(?=[\w-]*\d)[\w-]{1,40})/g, `$1x${round}`),
+      ) as unknown[]),
+    );
+  return JSON.stringify({ ...body, model: "gpt-5.5", [history]: all, stream: true });
+}
+
+const model = {
+  slug: "gpt-5.5",
+  source: "live" as const,
+  listed: true,
+  upstreams: ["codex"],
+  efforts: ["low", "medium", "high"],
+};
+const models = {
+  aliases: {},
+  default: "gpt-5.5",
+  find: (slug: string) => (slug === model.slug ? model : undefined),
+  all: () => [model],
+};
+const hooks: Hooks = modelEffort.setup({ models } as unknown as Host, undefined);
+
+/** From the bytes of the client to the bytes for the upstream, through everything that looks at the whole turn. */
+async function translate({ dialect, params = {} }: Case, text: string, sent: (body: string) => void): Promise<void> {
+  const upstream = upstreamAt(
+    "http://upstream.invalid",
+    {},
+    {
+      transport: async (_, init) => {
+        sent(String(init.body));
+        return sse();
+      },
+    },
+  );
+  const body = await readJson(new Request("http://gateway.invalid", { method: "POST", body: text }), SIZE * 4);
+  const query = new URLSearchParams();
+  const decoded = dialect.decode({ body, path: "", params, headers: new Headers(), query, mint: countingMint() });
+  const { turn, lenientEffort = false, wants = {} } = decoded;
+  const exchange = exchangeOf(turn as Turn, { lenientEffort, wants, dialect: dialect.name });
+  await hooks.turn?.(exchange);
+  const answer = await upstream.ask(upstream.prepare(exchange), exchange, exchange.signal);
+  await answer.events.return(undefined);
+}
+
+const median = (numbers: number[]) => numbers.toSorted((a, b) => a - b)[numbers.length >> 1] as number;
+
+async function timed(work: () => unknown): Promise<number> {
+  const start = performance.now();
+  await work();
+  return performance.now() - start;
+}
+
+describe.skipIf(!dataPresent)("a turn of 400 KB", () => {
+  for (const one of CASES) {
+    test(`of ${one.capture}${one.long ? ", with long results" : ""} costs at most ${one.most} times its own JSON`, async () => {
+      const text = longTurn(one);
+      let sent = "";
+      await translate(one, text, (body) => {
+        sent = body;
+      });
+      expect((JSON.parse(sent) as { input: unknown[] }).input.length).toBeGreaterThan(50);
+      const plain: number[] = [];
+      const ours: number[] = [];
+      for (let round = 0; round < ROUNDS; round++) {
+        // Side by side, so that a busy machine slows both.
+        plain.push(await timed(() => JSON.stringify(JSON.parse(text))));
+        ours.push(await timed(() => translate(one, text, () => undefined)));
+      }
+      const ratio = median(ours) / median(plain);
+      console.log(
+        `${one.dialect.name}${one.long ? ", long results" : ""}: ${(text.length / 1000).toFixed(0)} KB, ${median(plain).toFixed(2)} ms of JSON, ${median(ours).toFixed(2)} ms in all: ${ratio.toFixed(2)}×`,
+      );
+      expect(ratio).toBeLessThanOrEqual(one.most);
+    });
+  }
+});
+
+/** Calls that all have the same id, or none, and their outputs, as a careless client or a hostile one may send them. */
+function careless(count: number, id: string | undefined): Item[] {
+  const call = { type: "function_call", name: "f", arguments: "{}", ...(id !== undefined && { call_id: id }) };
+  const output = { type: "function_call_output", output: "o", ...(id !== undefined && { call_id: id }) };
+  return [...Array(count).fill(call), ...Array(count).fill(output)] as Item[];
+}
+
+test.each(["call_1", undefined])(
+  "a history four times as long, its ids all %p, does not take sixteen times as long to pair",
+  async (id) => {
+    const least = async (count: number) => {
+      const items = careless(count, id);
+      const times = await Promise.all([1, 2, 3].map(() => timed(() => paired(items, false))));
+      return Math.min(...times);
+    };
+    await least(1000);
+    const short = await least(5000);
+    expect((await least(20_000)) / short).toBeLessThan(10);
+  },
+);
