@@ -1,18 +1,12 @@
-// A Codex `auth.json`, read when it is first needed and again whenever somebody else changed it; never written here.
+// A Codex `auth.json`, read when it is first needed and again whenever somebody else changed it.
 
 import { readFile, stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { claimsOf } from "./claims.ts";
+import type { Login } from "./login.ts";
 import { refusedCredential } from "./refused.ts";
-
-/** What a login file holds, in the one form that a request needs. */
-export interface Login {
-  token: string;
-  accountId?: string;
-  fedramp?: boolean;
-}
 
 /** A real file has some kilobytes; more is not a login. */
 const LARGEST = 1024 * 1024;
@@ -26,10 +20,27 @@ export class AuthFile {
   readonly #path: string;
   #stamp = "";
   #login: Login | undefined;
+  #content: Record<string, unknown> = {};
 
   constructor(path: string) {
     this.#shown = path;
     this.#path = path.startsWith("~/") ? join(homedir(), path.slice(2)) : path;
+  }
+
+  get path(): string {
+    return this.#path;
+  }
+
+  /** The login as it was last read; undefined before the first time. */
+  get known(): Login | undefined {
+    return this.#login;
+  }
+
+  /** All of the file, as it is now: whoever writes it back must not lose what only others understand. */
+  async content(): Promise<Record<string, unknown>> {
+    this.#stamp = "";
+    await this.login();
+    return this.#content;
   }
 
   /** The login as the file has it now. Costs one `stat` while nothing changed. */
@@ -46,6 +57,7 @@ export class AuthFile {
     if (content === undefined)
       throw refusedCredential(`${this.#shown} is not a JSON object; run \`codex login\` to write it anew`);
     const login = loginOf(content, this.#shown);
+    this.#content = content;
     // Stamped as it was before reading: a change during the read is noticed by the next request.
     this.#login = login;
     this.#stamp = stamp;
@@ -93,7 +105,7 @@ function parse(text: string): Record<string, unknown> | undefined {
 }
 
 /** Picks the credential by `auth_mode`, or by what is there where an older file has none (wire/codex.md F.1). */
-function loginOf(content: Record<string, unknown>, shown: string): Login {
+export function loginOf(content: Record<string, unknown>, shown: string): Login {
   const mode = typeof content.auth_mode === "string" ? content.auth_mode : modeOf(content);
   switch (mode) {
     case "chatgpt":
@@ -121,12 +133,16 @@ function modeOf(content: Record<string, unknown>): string | undefined {
 
 function chatgptLogin(content: Record<string, unknown>, shown: string): Login {
   const tokens = (content.tokens ?? {}) as Record<string, unknown>;
+  const provenance = (tokens.oauth_provenance ?? {}) as Record<string, unknown>;
   const claims = claimsOf(tokens.id_token) ?? claimsOf(tokens.access_token);
   const accountId = typeof tokens.account_id === "string" ? tokens.account_id : claims?.accountId;
   return {
     token: secret(tokens.access_token, "tokens.access_token", shown),
     ...(accountId ? { accountId } : {}),
     ...(claims?.fedramp ? { fedramp: true } : {}),
+    ...(typeof tokens.refresh_token === "string" && tokens.refresh_token ? { refresh: tokens.refresh_token } : {}),
+    ...(typeof provenance.client_id === "string" ? { clientId: provenance.client_id } : {}),
+    ...(typeof content.last_refresh === "string" ? { refreshedAt: Date.parse(content.last_refresh) || 0 } : {}),
   };
 }
 

@@ -185,11 +185,7 @@ interface FileConfig extends Pick<Config, "server" | "limits" | "strict" | "reas
 
 /** Parts of the contract that have no code yet; refused by name rather than half there. */
 function isNotYet(path: string): boolean {
-  return (
-    path === "responses" ||
-    /^upstreams\..*\.accounts\[\d+\]\.refresh$/.test(path) ||
-    /^plugins\[\d+\]\.auth\.keys\[\d+\]\.(requestsPerMinute|tokensPerDay)$/.test(path)
-  );
+  return path === "responses" || /^plugins\[\d+\]\.auth\.keys\[\d+\]\.(requestsPerMinute|tokensPerDay)$/.test(path);
 }
 
 /** Refuses the engines that are not built yet, and takes them out so that they are not refused twice. */

@@ -110,7 +110,13 @@ const account = Type.Object(
         minLength: 1,
         meaning: "path",
         description:
-          "A Codex CLI `auth.json`: read, read again when it changes, never written. `~` is your home directory.",
+          "A Codex CLI `auth.json`: read, read again when it changes, never written without `refresh`. `~` is your home directory.",
+      }),
+    ),
+    refresh: Type.Optional(
+      Type.Boolean({
+        description:
+          "Renew the login of `authFile` when its time is near, and write it back. Without, that is left to the Codex CLI.",
       }),
     ),
     accessToken: Type.Optional(

@@ -2,7 +2,7 @@
 
 /** One upstream credential. */
 export type AccountConfig =
-  | { name: string; authFile: string }
+  | { name: string; authFile: string; refresh?: boolean }
   | { name: string; accessToken: string; accountId?: string }
   | { name: string; apiKey: string };
 
@@ -37,6 +37,7 @@ const BASE_URLS = {
 interface FileAccount {
   name?: string;
   authFile?: string;
+  refresh?: boolean;
   accessToken?: string;
   accountId?: string;
   apiKey?: string;
@@ -103,7 +104,7 @@ function readAccounts(
 }
 
 function readAccount(name: string, given: FileAccount, path: string, problem: Problem): AccountConfig | undefined {
-  const { authFile, accessToken, accountId, apiKey } = given;
+  const { authFile, refresh, accessToken, accountId, apiKey } = given;
   const forms = Object.entries({ authFile, accessToken, apiKey }).filter(([, value]) => value !== undefined);
   if (forms.length !== 1) {
     const found = forms.length === 0 ? "no credential" : forms.map(([key]) => key).join(" and ");
@@ -112,7 +113,9 @@ function readAccount(name: string, given: FileAccount, path: string, problem: Pr
   }
   if (accountId !== undefined && accessToken === undefined)
     problem(`${path}.accountId`, "found without accessToken; legal only beside it");
-  if (authFile !== undefined) return { name, authFile };
+  if (refresh !== undefined && authFile === undefined)
+    problem(`${path}.refresh`, "found without authFile; legal only beside it");
+  if (authFile !== undefined) return { name, authFile, ...(refresh === undefined ? {} : { refresh }) };
   if (accessToken !== undefined) return { name, accessToken, ...(accountId === undefined ? {} : { accountId }) };
   return apiKey === undefined ? undefined : { name, apiKey };
 }

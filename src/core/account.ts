@@ -1,10 +1,20 @@
 // Upstream credentials as the rest of the house sees them: who keeps them is nobody else's business.
 
+import type { Failure } from "./failure.ts";
+
 /** One upstream credential, as configured. */
 export type AccountConfig =
-  | { name: string; authFile: string }
+  | { name: string; authFile: string; refresh?: boolean }
   | { name: string; accessToken: string; accountId?: string }
   | { name: string; apiKey: string };
+
+/** Where a workspace wants its requests, and what they carry (wire/codex.md A.4). */
+export interface Routing {
+  /** An https origin in the place of the upstream's own. */
+  origin?: string;
+  /** Value of `x-openai-account-routing-override`. */
+  override?: string;
+}
 
 /** What one request sends. Without a token the upstream wants none. */
 export interface Credentials {
@@ -12,6 +22,7 @@ export interface Credentials {
   token?: string;
   accountId?: string;
   fedramp?: boolean;
+  routing?: Routing;
 }
 
 /** The accounts of one upstream. */
@@ -20,4 +31,104 @@ export interface Accounts {
   readonly size: number;
   /** The credential for this session. Throws the `Failure` that tells what the operator has to do. */
   choose(session: string): Promise<Credentials>;
+  /** Every account, in the order of the configuration, then those that were logged in, oldest first. */
+  all(): AccountHandle[];
+  /** Those that may be asked now. */
+  usable(): AccountHandle[];
+}
+
+/** Why an account may not be asked now. */
+export type Obstacle =
+  | { why: "paused" }
+  /** `until` is in Unix milliseconds. */
+  | { why: "cooldown"; until: number; reason: string }
+  /** Only a person can help: the message says how. */
+  | { why: "login"; message: string };
+
+/** One account, to be asked with and to be told what came of it. Handles are cheap: take them anew for each request. */
+export interface AccountHandle {
+  readonly name: string;
+  readonly state: AccountState;
+  /** Undefined when it may be asked. */
+  readonly obstacle: Obstacle | undefined;
+  /** A token that the upstream should take, renewed when its time is near. Throws the `Failure` that says what to do. */
+  credentials(options?: { force?: boolean }): Promise<Credentials>;
+  /** Another token than this one, which the upstream refused. Throws when there is none; then the account needs a person. */
+  refreshAfter401(token: string | undefined): Promise<Credentials>;
+  /** Not to be asked before then (Unix milliseconds). */
+  coolDown(until: number, reason: string): void;
+  clearCooldown(): void;
+  /** Keeps the usage windows of an answer's headers; windows with room end a cooldown. */
+  limits(headers: Headers): void;
+  /** Keeps what went wrong, for people to see. */
+  failed(failure: Failure): void;
+}
+
+/** How far a limit is used. */
+export interface UsageWindow {
+  /** 0 to 100. */
+  usedPercent: number;
+  minutes: number | null;
+  /** Unix seconds. */
+  resetsAt: number | null;
+}
+
+/** What is known of an account besides its credential. Times are in Unix milliseconds. */
+export interface AccountState {
+  paused: boolean;
+  cooldownUntil: number | null;
+  cooldownReason: string | null;
+  lastError: string | null;
+  lastErrorAt: number | null;
+  primary: UsageWindow | null;
+  secondary: UsageWindow | null;
+  limitsAt: number | null;
+  /** Null before anyone asked. */
+  routing: Routing | null;
+  routingAt: number | null;
+  /** Digest of the credential that only a new login can replace. */
+  dead: string | null;
+  deadReason: string | null;
+}
+
+export interface Tokens {
+  access: string;
+  refresh?: string;
+  id?: string;
+}
+
+/** `chatgpt` is a login, with or without a refresh token; `personal` a personal access token; `key` an API key. */
+export type AccountKind = "chatgpt" | "personal" | "key";
+
+/** An account that codexd keeps itself. */
+export interface StoredAccount {
+  name: string;
+  kind: AccountKind;
+  /** Who issued it: it serves only upstreams with this issuer. */
+  issuer: string;
+  email: string | null;
+  plan: string | null;
+  accountId: string | null;
+  fedramp: boolean;
+  tokens: Tokens;
+  createdAt: number;
+  refreshedAt: number | null;
+}
+
+/** Accounts and what is known of them, shared by every process of one data directory. */
+export interface AccountStore {
+  /** Oldest first. */
+  list(): StoredAccount[];
+  get(name: string): StoredAccount | undefined;
+  /** Makes it or replaces it, and forgets what was known of one with this name. */
+  put(account: StoredAccount): void;
+  /** False when there was none. */
+  remove(name: string): boolean;
+  /** Replaces the tokens unless somebody replaced them since; on disk when it returns. False when somebody had. */
+  rotate(name: string, from: Tokens, to: StoredAccount): boolean;
+  state(name: string): AccountState;
+  change(name: string, patch: Partial<AccountState>): void;
+  /** Takes or extends the right to renew; false while another holds it. Ends by itself, so that a killed holder blocks nobody for long. */
+  lease(key: string, owner: string, until: number): boolean;
+  release(key: string, owner: string): void;
 }

@@ -1,7 +1,7 @@
 // Everything one configuration makes: upstreams, plugin chain, catalogue. A reload builds a new one and swaps it whole.
 
-import { ConfiguredAccounts } from "../account/accounts.ts";
-import type { Config } from "../config/load.ts";
+import { type AccountsSetting, ConfiguredAccounts } from "../account/accounts.ts";
+import type { Config, UpstreamConfig } from "../config/load.ts";
 import type { Failure } from "../core/failure.ts";
 import type { Dialect, Host, Licence, Log, Plugin } from "../core/hooks.ts";
 import type { Mint } from "../core/mint.ts";
@@ -74,13 +74,16 @@ export function createGateway(config: Config, services: Services, builtIn: reado
 /** The upstreams of a configuration, the embedded one first. */
 export function upstreamsOf(
   config: Config,
-  { clock, log, mint, version }: Omit<Services, "store" | "items">,
+  { clock, log, mint, version, store }: Omit<Services, "store" | "items"> & { store?: Pick<Store, "accounts"> },
 ): Upstream[] {
   const { connect, firstByte, idle } = config.limits;
-  const accounts = (configs: readonly AccountConfig[], missing?: string) =>
-    new ConfiguredAccounts(configs, clock, missing);
-  const shared = { accounts, clock, log, mint, version, limits: { connect, firstByte, idle } };
-  const upstreams = config.upstreams.map((settings) => createUpstream(settings, shared));
+  const accountsWith = (setting: AccountsSetting) => (configs: readonly AccountConfig[], missing?: string) =>
+    new ConfiguredAccounts(configs, clock, missing, setting);
+  const shared = { accounts: accountsWith({}), clock, log, mint, version, limits: { connect, firstByte, idle } };
+  const upstreams = config.upstreams.map((settings) => {
+    const accounts = accountsWith(accountsSetting(settings, config, { log, ...(store ? { store } : {}) }));
+    return createUpstream(settings, { ...shared, accounts });
+  });
   if (!config.sandbox) return upstreams;
   let sandbox: Promise<Sandbox> | undefined;
   const transport: Transport = async (url, init) => {
@@ -100,6 +103,25 @@ export function upstreamsOf(
     { ...shared, transport },
   );
   return [embedded, ...upstreams];
+}
+
+/** Logins join the upstreams of kind chatgpt by themselves, and API keys those of kind openai. */
+function accountsSetting(
+  { kind, baseUrl, issuer, chatgptUrl }: UpstreamConfig,
+  { upstreams }: Config,
+  { log, store }: { log: Log; store?: Pick<Store, "accounts"> },
+): AccountsSetting {
+  const kinds = { chatgpt: ["chatgpt", "personal"], openai: ["key"], compatible: [] } as const;
+  // As the Codex CLI: only the backend's own address is asked where a workspace belongs, never another in its place.
+  const isBackend = kind === "chatgpt" && baseUrl.replace(/\/+$/, "") === `${chatgptUrl.replace(/\/+$/, "")}/codex`;
+  return {
+    log,
+    issuer,
+    kinds: kinds[kind],
+    taken: new Set(upstreams.flatMap(({ accounts }) => accounts.map(({ name }) => name))),
+    ...(store ? { store: store.accounts } : {}),
+    ...(isBackend ? { chatgptUrl } : {}),
+  };
 }
 
 function hostOf(config: Config, { store, log, mint, clock }: Services, models: Catalogue): Host {

@@ -1,9 +1,11 @@
-// Opens the store: licences and receipts in one SQLite file of the data directory.
+// Opens the store: licences, receipts and accounts in one SQLite file of the data directory.
 
 import { Database } from "bun:sqlite";
 import { closeSync, mkdirSync, openSync } from "node:fs";
 import { join } from "node:path";
+import type { AccountStore } from "../core/account.ts";
 import type { Log } from "../core/hooks.ts";
+import { openAccounts } from "./accounts.ts";
 import { type Licences, openLicences } from "./licences.ts";
 import { migrate } from "./migrations.ts";
 import { openReceipts, type Receipts } from "./receipts.ts";
@@ -12,6 +14,7 @@ export interface Store {
   readonly path: string;
   readonly licences: Licences;
   readonly receipts: Receipts;
+  readonly accounts: AccountStore;
   /** Writes what is still queued, and closes the file. */
   close(): void;
 }
@@ -52,6 +55,7 @@ export function openStore(dataDir: string, options: StoreOptions = {}): Store {
     path,
     licences: openLicences(opened),
     receipts,
+    accounts: openAccounts(opened),
     close() {
       receipts.stop();
       opened.close();

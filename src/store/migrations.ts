@@ -45,6 +45,48 @@ const STEPS: readonly (readonly string[])[] = [
     "create index receipts_at on receipts (at)",
     "create index licences_revoked_at on licences (revoked_at)",
   ],
+  [
+    `create table accounts (
+      name text primary key,
+      kind text not null,
+      issuer text not null,
+      email text,
+      plan text,
+      account_id text,
+      fedramp integer not null,
+      access_token text not null,
+      refresh_token text,
+      id_token text,
+      created_at bigint not null,
+      refreshed_at bigint
+    )`,
+    // Accounts of the configuration have a state too, so it is no part of the table above.
+    `create table account_states (
+      name text primary key,
+      paused integer not null default 0,
+      cooldown_until bigint,
+      cooldown_reason text,
+      last_error text,
+      last_error_at bigint,
+      primary_used double precision,
+      primary_minutes bigint,
+      primary_resets_at bigint,
+      secondary_used double precision,
+      secondary_minutes bigint,
+      secondary_resets_at bigint,
+      limits_at bigint,
+      routing_origin text,
+      routing_override text,
+      routing_at bigint,
+      dead text,
+      dead_reason text
+    )`,
+    `create table leases (
+      name text primary key,
+      owner text not null,
+      until bigint not null
+    )`,
+  ],
 ];
 
 /** Brings the database to this version. Throws when a newer codexd has written it. */

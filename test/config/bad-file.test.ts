@@ -47,7 +47,7 @@ plugins: [auth, atuh, auth, {a: 1, b: 2}, 7]
     'codexd.yaml: reasoning: found the text "loud"; legal is both, reasoning_content, reasoning, think or none',
     'codexd.yaml: counters: found the text "memcached"; legal is memory',
     "codexd.yaml: upstreams.a.accounts[2].apiKey: found a number (not shown); legal is text that is not empty (numbers in quotes)",
-    'codexd.yaml: upstreams.a.accounts[4].accountid: unknown key "accountid"; did you mean accountId? Legal: name, authFile, accessToken, accountId, apiKey',
+    'codexd.yaml: upstreams.a.accounts[4].accountid: unknown key "accountid"; did you mean accountId? Legal: name, authFile, refresh, accessToken, accountId, apiKey',
     "codexd.yaml: upstreams.b.kind: missing; legal is chatgpt, openai or compatible",
     'codexd.yaml: upstreams["1b"]: found the name "1b"; legal are letters, digits, - and _, a letter first',
     'codexd.yaml: upstreams.c.kind: found the text "opnai"; legal is chatgpt, openai or compatible',
@@ -84,13 +84,6 @@ describe("what is not built yet is refused by name", () => {
     ],
   ])("%s", (text, path) => {
     expect(fixture(UPSTREAM + text).problems()).toEqual([`codexd.yaml: ${path}: not supported yet`]);
-  });
-
-  test("an account that may refresh itself", () => {
-    const { problems } = fixture(
-      "upstreams: { a: { kind: chatgpt, accounts: [{ authFile: a.json, refresh: true }] } }",
-    );
-    expect(problems()).toEqual(["codexd.yaml: upstreams.a.accounts[0].refresh: not supported yet"]);
   });
 });
 
@@ -153,5 +146,14 @@ test("keys that JavaScript knows are unknown keys", () => {
   expect(fixture(`${UPSTREAM}constructor: 1\nserver: { toString: 1 }\n`).problems()).toEqual([
     expect.stringContaining('constructor: unknown key "constructor"'),
     expect.stringContaining('server.toString: unknown key "toString"'),
+  ]);
+});
+
+test("refresh is legal only beside a login file", () => {
+  const { problems } = fixture(
+    "upstreams: { a: { kind: chatgpt, accounts: [{ accessToken: t, refresh: true }, { authFile: a.json, refresh: true }] } }",
+  );
+  expect(problems()).toEqual([
+    "codexd.yaml: upstreams.a.accounts[0].refresh: found without authFile; legal only beside it",
   ]);
 });

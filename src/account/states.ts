@@ -1,0 +1,51 @@
+// What is known of accounts: in the store, and in memory for as long as the store cannot be written.
+
+import type { AccountState, AccountStore } from "../core/account.ts";
+import type { Log } from "../core/hooks.ts";
+
+export class States {
+  readonly #store: AccountStore | undefined;
+  readonly #log: Log | undefined;
+  /** Changes that the store has not taken yet. */
+  readonly #pending = new Map<string, Partial<AccountState>>();
+  #told = false;
+
+  constructor(store: AccountStore | undefined, log?: Log) {
+    this.#store = store;
+    this.#log = log;
+  }
+
+  get(name: string): AccountState {
+    return { ...(this.#store?.state(name) ?? UNKNOWN), ...this.#pending.get(name) };
+  }
+
+  /** Never throws: a turn does not fail because of what cannot be noted of it. */
+  change(name: string, patch: Partial<AccountState>): void {
+    const changes = { ...this.#pending.get(name), ...patch };
+    this.#pending.set(name, changes);
+    if (!this.#store) return;
+    try {
+      this.#store.change(name, changes);
+      this.#pending.delete(name);
+      this.#told = false;
+    } catch (thrown) {
+      if (!this.#told) this.#log?.warn("the state of accounts waits in memory", { reason: (thrown as Error).message });
+      this.#told = true;
+    }
+  }
+}
+
+const UNKNOWN: AccountState = {
+  paused: false,
+  cooldownUntil: null,
+  cooldownReason: null,
+  lastError: null,
+  lastErrorAt: null,
+  primary: null,
+  secondary: null,
+  limitsAt: null,
+  routing: null,
+  routingAt: null,
+  dead: null,
+  deadReason: null,
+};

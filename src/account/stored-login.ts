@@ -1,0 +1,117 @@
+// A login that codexd keeps itself, in the store.
+
+import { setTimeout as pause } from "node:timers/promises";
+import type { AccountStore, StoredAccount, Tokens } from "../core/account.ts";
+import type { Log } from "../core/hooks.ts";
+import { claimsOf } from "./claims.ts";
+import type { Keeper, Login, LoginPlace, Renewal } from "./login.ts";
+import { refusedCredential } from "./refused.ts";
+
+/** The margin of the Codex CLI (wire/codex.md F.3). */
+const AHEAD_MS = 5 * 60_000;
+const AGAIN_MS = 50;
+const KEEP_MS = 10_000;
+
+export class StoredLogin implements LoginPlace {
+  readonly #name: string;
+  readonly #store: AccountStore;
+  readonly #log: Log | undefined;
+  /** Renewed, and not in the store because it could not be written. */
+  #unkept: { from: StoredAccount; to: StoredAccount } | undefined;
+
+  constructor(name: string, store: AccountStore, log?: Log) {
+    this.#name = name;
+    this.#store = store;
+    this.#log = log;
+  }
+
+  get remedy(): string {
+    const { kind = "chatgpt" } = this.#account() ?? {};
+    return `run \`codexd login${kind === "chatgpt" ? "" : " --import FILE"} --name ${this.#name}\``;
+  }
+
+  get known(): Login | undefined {
+    const account = this.#account();
+    return account && loginOf(account);
+  }
+
+  get renewal(): Renewal | undefined {
+    if (this.#account()?.tokens.refresh === undefined) return undefined;
+    return { key: `account ${this.#name}`, ahead: AHEAD_MS, prepare: async () => this.#keeper() };
+  }
+
+  read(): Login {
+    const account = this.#account();
+    if (!account) throw refusedCredential(`the account ${this.#name} was removed`);
+    return loginOf(account);
+  }
+
+  #account(): StoredAccount | undefined {
+    const account = this.#store.get(this.#name);
+    const unkept = this.#unkept;
+    if (!unkept) return account;
+    if (account?.tokens.access === unkept.from.tokens.access) {
+      if (!this.#rotate(unkept.from, unkept.to)) return unkept.to;
+      this.#log?.info("a renewed login is in the store now", { account: this.#name });
+    }
+    this.#unkept = undefined;
+    return this.#store.get(this.#name);
+  }
+
+  /** The lease was written just now, so the store can be written. */
+  #keeper(): Keeper {
+    return { keep: (_from, tokens) => this.#keep(tokens), discard: () => undefined };
+  }
+
+  async #keep(tokens: Partial<Tokens>): Promise<Login> {
+    const from = this.#account();
+    if (!from) throw refusedCredential(`the account ${this.#name} was removed`);
+    const to = renewed(from, tokens);
+    const deadline = Date.now() + KEEP_MS;
+    while (!this.#rotate(from, to)) {
+      const now = this.#store.get(this.#name);
+      if (now?.tokens.access !== from.tokens.access) return this.read();
+      if (Date.now() > deadline) {
+        // Its predecessor is spent: to hold it in memory and to go on trying is all that is left.
+        this.#unkept = { from, to };
+        this.#log?.error("a renewed login cannot be written to the store; it is lost if codexd ends now", {
+          account: this.#name,
+        });
+        return loginOf(to);
+      }
+      await pause(AGAIN_MS);
+    }
+    return loginOf(to);
+  }
+
+  /** False when it is not there, for whatever reason. */
+  #rotate(from: StoredAccount, to: StoredAccount): boolean {
+    try {
+      return this.#store.rotate(this.#name, from.tokens, to);
+    } catch {
+      return false;
+    }
+  }
+}
+
+function loginOf({ tokens, accountId, fedramp, refreshedAt }: StoredAccount): Login {
+  return {
+    token: tokens.access,
+    ...(accountId ? { accountId } : {}),
+    ...(fedramp ? { fedramp } : {}),
+    ...(tokens.refresh ? { refresh: tokens.refresh } : {}),
+    ...(refreshedAt === null ? {} : { refreshedAt }),
+  };
+}
+
+/** The account with what came: an absent token stays, and a plan may have changed meanwhile. */
+function renewed(account: StoredAccount, tokens: Partial<Tokens>): StoredAccount {
+  const claims = claimsOf(tokens.id) ?? claimsOf(tokens.access);
+  return {
+    ...account,
+    tokens: { ...account.tokens, ...tokens },
+    email: claims?.email ?? account.email,
+    plan: claims?.plan ?? account.plan,
+    refreshedAt: Date.now(),
+  };
+}
