@@ -12,11 +12,13 @@ export class Pulse {
   readonly #streams = new Set<Beating>();
   #timer: ReturnType<typeof setInterval> | undefined;
 
+  /** `interval` in milliseconds; 0 for never. */
   constructor(interval: number) {
     this.#interval = interval;
   }
 
   add(stream: Beating): void {
+    if (this.#interval === 0) return;
     this.#streams.add(stream);
     this.#timer ??= setInterval(() => this.#tick(), Math.max(10, Math.min(1000, this.#interval / 4)));
   }
