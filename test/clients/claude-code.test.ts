@@ -75,13 +75,13 @@ describe.each(wires.map((wire) => ({ wire })))("Claude Code on the $wire wire", 
     expect((await setting.stats()).requests).toBe(2);
   });
 
-  test("reasoning: it is shown, and goes back sealed with the tool's result", async () => {
+  const sealed = wire === "responses"; // nothing of a Chat provider is
+  test(`${sealed ? "sealed reasoning" : "reasoning"}: it is shown, and the tool's result continues it`, async () => {
     const { last, contents } = await ask(`REASON I have to look first. ;; ${read("note.txt")} ;; THEN SAY I looked.`);
     expect(contents.find(({ type }) => type === "thinking")?.thinking).toBe("I have to look first.");
     expect(last.result).toBe("I looked.");
-    if (wire === "chat") return; // nothing of that provider is sealed
-    const replayed = (await setting.asked()).at(-1)!.body.input!.find(({ type }) => type === "reasoning");
-    expect(replayed?.encrypted_content).toBeString();
+    const replayed = (await setting.asked()).at(-1)!.body.input?.find(({ type }) => type === "reasoning");
+    expect(typeof replayed?.encrypted_content).toBe(sealed ? "string" : "undefined");
   });
 
   test("images: what Read sees of a picture reaches the model", async () => {
