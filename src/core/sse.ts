@@ -167,14 +167,27 @@ function hasData(raw: Uint8Array, from: number): boolean {
   return raw[at] === 100 && raw[at + 1] === 97 && raw[at + 4] === 58;
 }
 
-const types = new Map<string, string>();
+interface KnownType {
+  bytes: Uint8Array;
+  type: string;
+}
+
+/** By a hash of the bytes: a stream repeats few types many times, and decoding them again would be the dearest part of a frame. */
+const types = new Map<number, KnownType>();
 
 function typeOf(raw: Uint8Array, from: number, to: number): string {
-  let text = "";
-  for (let at = from; at < to; at++) text += String.fromCharCode(raw[at] as number);
-  // A stream repeats few types many times; one shared string each keeps comparisons by pointer.
-  const known = types.get(text);
-  if (known !== undefined) return known;
-  if (types.size < 256) types.set(text, text);
-  return text;
+  let hash = to - from;
+  for (let at = from; at < to; at++) hash = (Math.imul(hash, 31) + (raw[at] as number)) | 0;
+  const known = types.get(hash);
+  if (known && isAt(raw, from, to, known.bytes)) return known.type;
+  const bytes = raw.slice(from, to);
+  const type = utf8.decode(bytes);
+  if (!known && types.size < 256) types.set(hash, { bytes, type });
+  return type;
+}
+
+function isAt(raw: Uint8Array, from: number, to: number, bytes: Uint8Array): boolean {
+  if (to - from !== bytes.length) return false;
+  for (let at = from; at < to; at++) if (raw[at] !== bytes[at - from]) return false;
+  return true;
 }

@@ -4,6 +4,8 @@ import type { Failure } from "../core/failure.ts";
 
 export class Deadline {
   readonly #controller = new AbortController();
+  /** For the transport. */
+  readonly signal: AbortSignal = this.#controller.signal;
   readonly #client: AbortSignal | undefined;
   readonly #left = () => this.stop(this.#client?.reason);
   #reject: ((reason: unknown) => void) | undefined;
@@ -12,11 +14,6 @@ export class Deadline {
     this.#client = client;
     if (client?.aborted) this.stop(client.reason);
     else client?.addEventListener("abort", this.#left, { once: true });
-  }
-
-  /** For the transport. */
-  get signal(): AbortSignal {
-    return this.#controller.signal;
   }
 
   /** Waits for one step. Rejects at once when the client leaves, and with the failure after `ms`; one step at a time. */

@@ -5,6 +5,7 @@ import { Failure } from "../core/failure.ts";
 import { SseReader } from "../core/sse.ts";
 import type { Connection } from "./connection.ts";
 import type { Deadline } from "./deadline.ts";
+import { Patience, type Wait } from "./patience.ts";
 import type { Restore } from "./restore.ts";
 
 type Body = ReadableStreamDefaultReader<Uint8Array>;
@@ -16,6 +17,9 @@ export class EventStream implements AsyncGenerator<Event[], undefined, undefined
   readonly #deadline: Deadline;
   readonly #restore: Restore | undefined;
   readonly #sse = new SseReader();
+  readonly #patience: Patience;
+  readonly #first: Wait;
+  readonly #later: Wait;
   #reader: Body | undefined;
   #begun = false;
 
@@ -24,6 +28,11 @@ export class EventStream implements AsyncGenerator<Event[], undefined, undefined
     this.#deadline = deadline;
     this.#reader = reader;
     this.#restore = restore;
+    this.#patience = new Patience(deadline);
+    this.#first = { ms: connection.limits.firstByte, failure: () => connection.late() };
+    this.#later = { ms: connection.limits.idle, failure: () => connection.silent() };
+    // A transport may be slow to notice its signal; whoever reads must not wait for that.
+    deadline.signal.addEventListener("abort", () => void this.#reader?.cancel().catch(() => undefined), { once: true });
   }
 
   async next(): Promise<Step> {
@@ -63,11 +72,7 @@ export class EventStream implements AsyncGenerator<Event[], undefined, undefined
   }
 
   async #read(reader: Body): Promise<Uint8Array | undefined> {
-    const { limits } = this.#connection;
-    const [ms, failure] = this.#begun
-      ? ([limits.idle, () => this.#connection.silent()] as const)
-      : ([limits.firstByte, () => this.#connection.late()] as const);
-    const { value } = await this.#deadline.within(ms, failure, () => reader.read());
+    const { value } = await this.#patience.during(this.#begun ? this.#later : this.#first, () => reader.read());
     this.#begun = true;
     return value;
   }
@@ -81,6 +86,7 @@ export class EventStream implements AsyncGenerator<Event[], undefined, undefined
   async #close(): Promise<void> {
     const reader = this.#reader;
     this.#reader = undefined;
+    this.#patience.end();
     this.#deadline.release();
     await reader?.cancel().catch(() => undefined);
   }
