@@ -75,8 +75,11 @@ export async function answerAsk(
   voice: Voice,
   headers: HeaderMap,
 ): Promise<Response> {
-  const round = settle(roundOf(ask), ask);
-  const fail = backend.auth.turn(request.headers) ?? due(backend, round.fail, ask);
+  const scripted = settle(roundOf(ask), ask);
+  const imposed = backend.auth.turn(request.headers);
+  // What happens to an account happens whatever the user's text asks for.
+  const round = imposed ? { ...scripted, fail: imposed } : scripted;
+  const fail = imposed ?? due(backend, round.fail, ask);
   const { signal } = request;
   if (fail && (fail.after === "before" || ask.body.stream !== true)) {
     const { status, body, headers: more } = fail.failure;

@@ -15,7 +15,7 @@ export interface ServedSandbox {
 export function serveSandbox(options: ServeOptions = {}): ServedSandbox {
   const sandbox = createSandbox({ ...options, served: true });
   const server = Bun.serve({
-    hostname: options.host ?? "127.0.0.1",
+    hostname: options.host?.replace(/^\[(.*)\]$/, "$1") ?? "127.0.0.1",
     port: options.port ?? 0,
     idleTimeout: 0,
     reusePort: false,
@@ -25,7 +25,7 @@ export function serveSandbox(options: ServeOptions = {}): ServedSandbox {
     error: (error) => new Response(`sandbox: ${error.message}`, { status: 500 }),
   });
   return {
-    url: `http://${server.hostname}:${server.port}`,
+    url: `http://${server.hostname?.includes(":") ? `[${server.hostname}]` : server.hostname}:${server.port}`,
     port: server.port ?? 0,
     stop: () => server.stop(true),
   };
