@@ -2,16 +2,22 @@
 
 import { InvalidArgumentError, Option } from "commander";
 
-export const configOption = (): Option => new Option("--config <file>", "configuration file");
+export const configOption = (): Option => new Option("--config <file>", "configuration file").argParser(some);
 
-export const dataOption = (): Option => new Option("--data <dir>", "data directory");
+export const dataOption = (): Option => new Option("--data <dir>", "data directory").argParser(some);
 
 export const jsonOption = (): Option => new Option("--json", "print JSON");
 
-export const hostOption = (): Option => new Option("--host <host>", "address to listen on");
+export const hostOption = (): Option => new Option("--host <host>", "address to listen on").argParser(some);
 
 export const portOption = (): Option =>
   new Option("--port <number>", "port to listen on, 0 for a free one").argParser(port);
+
+/** `--data="$DIR"` with DIR unset must not mean some other place. */
+function some(text: string): string {
+  if (text !== "") return text;
+  throw new InvalidArgumentError("It is empty.");
+}
 
 function port(text: string): number {
   if (/^[0-9]{1,5}$/.test(text) && Number(text) <= 65535) return Number(text);

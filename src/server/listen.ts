@@ -36,6 +36,15 @@ export interface Serving {
 /** Between `/readyz` turning 503 and the closed listener: time for a balancer's next probe on an open connection. */
 const READY_GRACE = 50;
 
+/** Why a port could not be had, in an operator's words. */
+const WHY: Readonly<Record<string, string>> = {
+  EADDRINUSE: "the port is in use",
+  EADDRNOTAVAIL: "this machine has no such address",
+  EACCES: "a port below 1024 needs a privilege",
+  EINVAL: "there is no such address",
+  ENOTFOUND: "there is no such name",
+};
+
 /** Milliseconds after the port is open at which the parts that a probe does not need are loaded. */
 const PREPARE = 20;
 
@@ -74,7 +83,7 @@ class Server implements Serving {
 
   get url(): string {
     const { hostname, port } = this.#server as { hostname: string; port: number };
-    return `http://${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
+    return `http://${inUrl(hostname)}:${port}`;
   }
 
   get base(): string {
@@ -99,8 +108,17 @@ class Server implements Serving {
 
   async start(): Promise<void> {
     const { host, port } = this.#gateway.config.server;
-    this.#server = Bun.serve({
-      hostname: host,
+    this.#server = this.#listen(host, port);
+    setTimeout(() => this.#prepare(), PREPARE).unref();
+    process.on("SIGTERM", () => void this.#signalled());
+    process.on("SIGINT", () => void this.#signalled());
+    process.on("SIGHUP", () => void this.#reload());
+    if (this.#gateway.config.server.watch && this.#gateway.config.file) this.#follow(this.#gateway.config.file);
+  }
+
+  #listen(host: string, port: number): ReturnType<typeof Bun.serve> {
+    const settings: Parameters<typeof Bun.serve>[0] = {
+      hostname: bare(host),
       port,
       reusePort: false,
       // A model may think for minutes: silence is bounded by limits.idle and broken by heartbeats, not by the socket.
@@ -110,12 +128,13 @@ class Server implements Serving {
       development: false,
       fetch: (request) => this.#answer(request),
       error: () => new Response("codexd met an internal error\n", { status: 500 }),
-    });
-    setTimeout(() => this.#prepare(), PREPARE).unref();
-    process.on("SIGTERM", () => void this.#signalled());
-    process.on("SIGINT", () => void this.#signalled());
-    process.on("SIGHUP", () => void this.#reload());
-    if (this.#gateway.config.server.watch && this.#gateway.config.file) this.#follow(this.#gateway.config.file);
+    };
+    try {
+      return Bun.serve(settings);
+    } catch (error) {
+      const { code, message } = error as { code?: string; message: string };
+      throw new Error(`cannot listen on ${inUrl(bare(host))}:${port}: ${WHY[code ?? ""] ?? message}`);
+    }
   }
 
   /** Gets ready for the first exchange, when the probes that wait for the port have had their answer. */
@@ -234,6 +253,15 @@ function textOf(file: string): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** `[::1]` is how an address looks inside a URL; the socket wants `::1`. */
+function bare(host: string): string {
+  return host.replace(/^\[(.*)\]$/, "$1");
+}
+
+function inUrl(host: string): string {
+  return host.includes(":") ? `[${host}]` : host;
 }
 
 function isLoopback(host: string): boolean {
