@@ -1,15 +1,17 @@
 // The accounts of one upstream: those of the configuration and those that were logged in, and which of them serves a session.
 
-import { createHash } from "node:crypto";
 import type {
   AccountConfig,
   AccountHandle,
   AccountKind,
   AccountStore,
+  AccountStrategy,
   Accounts,
   Credentials,
 } from "../core/account.ts";
+import { Failure } from "../core/failure.ts";
 import type { Log } from "../core/hooks.ts";
+import { mayDoBetter, restUntil } from "./blame.ts";
 import { claimsOf } from "./claims.ts";
 import { exhausted } from "./exhausted.ts";
 import { Handle, type HandleSetting } from "./handle.ts";
@@ -18,6 +20,7 @@ import type { Login, LoginPlace } from "./login.ts";
 import { Refresher } from "./refresh.ts";
 import { refusedCredential } from "./refused.ts";
 import { Routes } from "./routes.ts";
+import { Selector } from "./select.ts";
 import { SharedLogin } from "./shared-login.ts";
 import { States } from "./states.ts";
 import { StoredLogin } from "./stored-login.ts";
@@ -36,7 +39,13 @@ export interface AccountsSetting {
   /** Names of all accounts in the configuration: a stored one of the same name stays out. */
   taken?: ReadonlySet<string>;
   log?: Log;
+  strategy?: AccountStrategy;
 }
+
+const NOBODY: ReadonlySet<string> = new Set();
+
+/** While all accounts rest, one of them is asked this often. */
+const PROBE_MS = 60_000;
 
 export class ConfiguredAccounts implements Accounts {
   readonly #configured: Handle[];
@@ -44,6 +53,8 @@ export class ConfiguredAccounts implements Accounts {
   readonly #setting: AccountsSetting;
   readonly #handles: HandleSetting;
   readonly #missing: string | undefined;
+  readonly #selector: Selector;
+  #probedAt: number;
 
   /** `missing` is what to tell when there is no account; undefined where the upstream needs none. */
   constructor(configs: readonly AccountConfig[], clock: () => number, missing?: string, setting: AccountsSetting = {}) {
@@ -51,6 +62,10 @@ export class ConfiguredAccounts implements Accounts {
     const states = new States(store, log);
     this.#setting = setting;
     this.#missing = missing;
+    const ranks = new Map(configs.map(({ name, priority = 0, weight = 1 }) => [name, { priority, weight }]));
+    const rankOf = (name: string) => ranks.get(name) ?? { priority: 0, weight: 1 };
+    this.#selector = new Selector(setting.strategy ?? "least-used", rankOf, clock);
+    this.#probedAt = clock();
     this.#handles = {
       states,
       clock,
@@ -83,35 +98,76 @@ export class ConfiguredAccounts implements Accounts {
     return this.all().filter(({ obstacle }) => obstacle === undefined);
   }
 
-  /** The credential of the first usable account for this session. Throws the failure of the preferred one when none is usable. */
-  async choose(session: string): Promise<Credentials> {
+  async choose(session: string, tried: ReadonlySet<string> = NOBODY): Promise<Credentials> {
     const all = this.all();
     if (all.length === 0) {
       if (this.#missing === undefined) return { account: ANONYMOUS };
       throw refusedCredential(this.#missing);
     }
-    const usable = all.filter(({ obstacle }) => obstacle === undefined);
-    if (usable.length === 0) throw exhausted(all, this.#handles.clock());
+    const usable = this.#askable(all);
+    const fresh = usable.filter(({ name }) => !tried.has(name));
     let refused: unknown;
-    for (const account of preferred(usable, session)) {
+    for (const account of this.#selector.order(fresh.length > 0 ? fresh : usable, session)) {
       try {
         return await account.credentials();
       } catch (thrown) {
         refused ??= thrown;
       }
     }
-    throw refused;
+    throw this.exhausted() ?? refused ?? exhausted(all, this.#handles.clock());
   }
-}
 
-/** Highest hash first, so that a session keeps its account while others come and go. */
-function preferred(handles: readonly AccountHandle[], session: string): readonly AccountHandle[] {
-  if (handles.length === 1) return handles;
-  const weight = ({ name }: AccountHandle) => createHash("sha256").update(`${session}\0${name}`).digest("hex");
-  return handles
-    .map((handle) => ({ handle, weight: weight(handle) }))
-    .sort((a, b) => (a.weight < b.weight ? 1 : -1))
-    .map(({ handle }) => handle);
+  /** Those without an obstacle. When all rest, now and then one is asked all the same: its limit may have been lifted. */
+  #askable(all: readonly AccountHandle[]): readonly AccountHandle[] {
+    const usable = all.filter(({ obstacle }) => obstacle === undefined);
+    if (usable.length > 0) return usable;
+    const resting = all.filter(({ obstacle }) => obstacle?.why === "cooldown");
+    // An only account is always asked: the upstream knows better than we do when its limit ends.
+    if (all.length === 1) return resting;
+    const now = this.#handles.clock();
+    if (resting.length === 0 || now - this.#probedAt < PROBE_MS) return [];
+    this.#probedAt = now;
+    const until = ({ obstacle }: AccountHandle) => (obstacle?.why === "cooldown" ? obstacle.until : 0);
+    return [resting.reduce((best, one) => (until(one) < until(best) ? one : best))];
+  }
+
+  async renew(used: Credentials): Promise<Credentials | undefined> {
+    const handle = this.#named(used.account);
+    const renewed = await handle?.refreshAfter401(used.token).catch((thrown) => {
+      if (thrown instanceof Failure) return undefined;
+      throw thrown;
+    });
+    return renewed?.token === used.token ? undefined : renewed;
+  }
+
+  answered(account: string, session: string, headers: Headers): void {
+    const handle = this.#named(account);
+    if (!handle) return;
+    this.#selector.pin(session, account);
+    handle.limits(headers);
+    // Windows that are full keep the rest; without windows, an answer is the proof that there is room.
+    if (handle.obstacle?.why === "cooldown" && !headers.has("x-codex-primary-used-percent")) handle.clearCooldown();
+  }
+
+  blame(account: string, failure: Failure, tried: ReadonlySet<string>): boolean {
+    const handle = this.#named(account);
+    if (!handle) return false;
+    handle.failed(failure);
+    const until = restUntil(failure, this.#handles.clock());
+    if (until !== undefined) handle.coolDown(until, failure.code);
+    return mayDoBetter(failure) && this.usable().some(({ name }) => !tried.has(name));
+  }
+
+  exhausted(): Failure | undefined {
+    const all = this.all();
+    return all.length > 1 && all.every(({ obstacle }) => obstacle !== undefined)
+      ? exhausted(all, this.#handles.clock())
+      : undefined;
+  }
+
+  #named(account: string): AccountHandle | undefined {
+    return this.all().find(({ name }) => name === account);
+  }
 }
 
 function placeOf(config: AccountConfig): LoginPlace {

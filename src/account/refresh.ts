@@ -8,8 +8,8 @@ import { type Issuer, type RefreshReason, Refusal } from "./issuer.ts";
 import type { Keeper, Login, LoginPlace, Renewal } from "./login.ts";
 
 /** A killed process blocks the others for at most this long; a living one extends its right long before. */
-const LEASE_MS = 10_000;
-const EXTEND_MS = 3_000;
+const LEASE_MS = 6_000;
+const EXTEND_MS = 1_500;
 const LOOK_MS = 100;
 /** Longer than the issuer may take for all tries. */
 const WAIT_MS = 120_000;

@@ -3,10 +3,19 @@
 import type { Failure } from "./failure.ts";
 
 /** One upstream credential, as configured. */
-export type AccountConfig =
+export type AccountConfig = (
   | { name: string; authFile: string; refresh?: boolean }
   | { name: string; accessToken: string; accountId?: string }
-  | { name: string; apiKey: string };
+  | { name: string; apiKey: string }
+) & {
+  /** Higher ones are asked first; 0 when left out. */
+  priority?: number;
+  /** Share of the load among accounts of one priority; 1 when left out. */
+  weight?: number;
+};
+
+/** How a new session gets its account: the one with most room, each in turn, or the first until it is full. */
+export type AccountStrategy = "least-used" | "round-robin" | "fill-first";
 
 /** Where a workspace wants its requests, and what they carry (wire/codex.md A.4). */
 export interface Routing {
@@ -29,8 +38,19 @@ export interface Credentials {
 export interface Accounts {
   /** How many there are; with one, whatever the upstream pinned belongs to it. */
   readonly size: number;
-  /** The credential for this session. Throws the `Failure` that tells what the operator has to do. */
-  choose(session: string): Promise<Credentials>;
+  /**
+   * The credential for this session, of an account that was not tried yet where there is one. Throws the `Failure` that tells what
+   * the operator has to do, or when the earliest account is usable again.
+   */
+  choose(session: string, tried?: ReadonlySet<string>): Promise<Credentials>;
+  /** Another token of the same account than the one that was refused; undefined when there is none. */
+  renew(used: Credentials): Promise<Credentials | undefined>;
+  /** The account answered: the session stays with it, and its limits are known anew. */
+  answered(account: string, session: string, headers: Headers): void;
+  /** The account failed: it rests as long as the failure says. True when another one may be asked for the same turn. */
+  blame(account: string, failure: Failure, tried: ReadonlySet<string>): boolean;
+  /** The failure of all accounts together, when there are several and none may be asked. */
+  exhausted(): Failure | undefined;
   /** Every account, in the order of the configuration, then those that were logged in, oldest first. */
   all(): AccountHandle[];
   /** Those that may be asked now. */

@@ -64,6 +64,19 @@ function parsed(json: string): EventData {
 
 /** Cuts the `data:` lines out of one SSE frame. */
 export function dataOf(frame: string): string {
+  return onlyData(frame) ?? allData(frame);
+}
+
+/** By far the commonest frame is an event line, one data line and the blank one. */
+function onlyData(frame: string): string | undefined {
+  const from = frame.startsWith("event:") ? frame.indexOf("\n") + 1 : 0;
+  const to = frame.indexOf("\n", from);
+  if (to === -1 || to !== frame.length - 2 || frame[to + 1] !== "\n") return undefined;
+  if (!frame.startsWith("data:", from) || frame.includes("\r")) return undefined;
+  return frame.slice(frame[from + 5] === " " ? from + 6 : from + 5, to);
+}
+
+function allData(frame: string): string {
   let data: string | undefined;
   for (const line of frame.split(/\r\n|\n|\r/)) {
     if (!line.startsWith("data") || (line.length > 4 && line[4] !== ":")) continue;

@@ -6,6 +6,7 @@ import { Failure } from "./failure.ts";
 const LF = 10;
 const CR = 13;
 const utf8 = new TextDecoder();
+const NOTHING = new Uint8Array(0);
 
 /** An event larger than this breaks the stream: nothing real comes near it, and memory must stay bounded. */
 const EVENT_LIMIT = 16 * 1024 * 1024;
@@ -18,7 +19,7 @@ const EVENT_LIMIT = 16 * 1024 * 1024;
 export class SseReader {
   readonly #limit: number;
   /** Bytes of an unfinished frame; grows by doubling so that a frame cut into single bytes stays linear. */
-  #carry: Uint8Array = new Uint8Array(0);
+  #carry: Uint8Array = NOTHING;
   #carried = 0;
   /** Where the current line begins and how far it was searched, so that no byte is looked at twice. */
   #line = 0;
@@ -88,7 +89,7 @@ export class SseReader {
         break;
       }
       if (end === line) {
-        if (end > start) events.push(eventOf(input.subarray(start, after)));
+        if (end > start) events.push(eventOf(part(input, start, after)));
         start = after;
       }
       line = at = after;
@@ -120,12 +121,17 @@ export class SseReader {
     }
     // Events already handed out may be views on the old carry, so what is left always moves to memory of its own.
     if (left === 0) {
-      this.#carry = new Uint8Array(0);
+      this.#carry = NOTHING;
     } else if (rest > 0 || this.#carried === 0) {
       this.#carry = input.slice(rest);
     }
     this.#carried = left;
   }
+}
+
+/** A paced upstream sends one frame in one chunk: that needs no view. */
+function part(input: Uint8Array, start: number, end: number): Uint8Array {
+  return start === 0 && end === input.length ? input : input.subarray(start, end);
 }
 
 function isWhole(event: Event): boolean {

@@ -40,7 +40,12 @@ export class EventStream implements AsyncGenerator<Event[], undefined, undefined
     if (!reader) return { done: true, value: undefined };
     try {
       for (;;) {
-        const chunk = await this.#read(reader);
+        this.#deadline.signal.throwIfAborted();
+        this.#patience.begin(this.#begun ? this.#later : this.#first);
+        const { value: chunk } = await reader.read();
+        this.#patience.pause();
+        this.#deadline.signal.throwIfAborted();
+        this.#begun = true;
         const events = chunk ? this.#sse.push(chunk) : this.#sse.end();
         if (!chunk) await this.#close();
         if (events.length > 0) return { done: false, value: this.#restored(events) };
@@ -48,8 +53,9 @@ export class EventStream implements AsyncGenerator<Event[], undefined, undefined
       }
     } catch (thrown) {
       await this.#close();
-      if (thrown instanceof Failure || this.#deadline.signal.aborted) throw thrown;
-      throw this.#connection.broken(thrown);
+      // Why the reading was ended says more than how the transport took it.
+      if (this.#deadline.signal.aborted) throw this.#deadline.signal.reason;
+      throw thrown instanceof Failure ? thrown : this.#connection.broken(thrown);
     }
   }
 
@@ -69,12 +75,6 @@ export class EventStream implements AsyncGenerator<Event[], undefined, undefined
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#close();
-  }
-
-  async #read(reader: Body): Promise<Uint8Array | undefined> {
-    const { value } = await this.#patience.during(this.#begun ? this.#later : this.#first, () => reader.read());
-    this.#begun = true;
-    return value;
   }
 
   #restored(events: Event[]): Event[] {

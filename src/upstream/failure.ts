@@ -26,6 +26,8 @@ const REFUSED = new Set([
   ...["cyber_policy", "bio_policy", "misalignment_policy_violation", "invalid_prompt", "invalid_encrypted_content"],
   ...["previous_response_not_found", "content_policy_violation", "unsupported_country_region_territory"],
 ]);
+/** The account is at fault, whatever the status. */
+const CREDENTIAL = new Set(["invalid_api_key", "token_expired", "token_invalidated", "deactivated_workspace"]);
 const CONTEXT = /context[ _](?:window|length)|maximum context|prompt is too long|too many tokens/i;
 /** An overloaded upstream that names no time: clients wait only when told how long. */
 const OVERLOADED_SECONDS = 2;
@@ -85,15 +87,15 @@ function byStatus(said: Said, context: FailureContext, make: Make): Failure {
   const { status, code, message } = said;
   const final = { shouldRetry: false } as const;
   const refused = code?.startsWith("invalid_") || said.type === "invalid_request_error";
-  if (status === undefined) return make("upstream_api", "upstream_error", refused ? { ...final, status: 400 } : {});
-  if (status === 401 || status === 403 || code === "deactivated_workspace") {
-    const why = [`${status}`, code, message].filter(Boolean).join(" ");
+  if (status === 401 || status === 403 || (code !== undefined && CREDENTIAL.has(code))) {
+    const why = [status, code, message].filter(Boolean).join(" ");
     const advice = "the operator has to renew it: run `codex login`, or configure another key";
     return make("upstream_credential", "upstream_auth_failed", {
       ...final,
       message: `upstream ${context.upstream} refused its credential (${why}); ${advice}`,
     });
   }
+  if (status === undefined) return make("upstream_api", "upstream_error", refused ? { ...final, status: 400 } : {});
   if (status === 402) return make("quota", "insufficient_quota", final);
   if (status === 413) return make("too_large", "request_too_large", final);
   if (status === 429) return rateLimit(said, context.now, make);

@@ -6,7 +6,7 @@ import { ResponsesUpstream, type Services, type Upstream, type UpstreamSettings 
 export type { AccountConfig } from "../core/account.ts";
 export type { Transport } from "./connection.ts";
 export type { Prepared } from "./prepare.ts";
-export type { Answer, Services, Upstream, UpstreamSettings } from "./responses.ts";
+export type { Answer, Attempt, Services, Upstream, UpstreamSettings } from "./responses.ts";
 
 /** The upstream of these settings. */
 export function createUpstream(settings: UpstreamSettings, services: Services): Upstream {

@@ -19,20 +19,18 @@ export class Patience {
     this.#deadline = deadline;
   }
 
-  /** Waits for one step, at most as long as `wait` says. Its reader has to end when the deadline's signal does. */
-  async during<Value>(wait: Wait, step: () => Promise<Value>): Promise<Value> {
-    this.#deadline.signal.throwIfAborted();
+  /** A read begins: it may take as long as `wait` says, then the deadline is stopped with its failure. */
+  begin(wait: Wait): void {
     if (wait !== this.#wait) this.#arm(wait);
     this.#since = performance.now();
-    try {
-      return await step();
-    } finally {
-      this.#since = undefined;
-      // Why the waiting ended says more than how the transport took it.
-      this.#deadline.signal.throwIfAborted();
-    }
   }
 
+  /** The read brought something. */
+  pause(): void {
+    this.#since = undefined;
+  }
+
+  /** There will be no more reads. */
   end(): void {
     clearTimeout(this.#timer);
   }

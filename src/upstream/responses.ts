@@ -68,6 +68,13 @@ export interface Compacted {
   body: unknown;
 }
 
+/** Who was asked for one turn so far. Written by the upstream, read by whoever decides on another try. */
+export interface Attempt {
+  readonly tried: Set<string>;
+  /** The account of the last try; undefined before the first. */
+  account?: string;
+}
+
 /** A configured backend. */
 export interface Upstream {
   readonly name: string;
@@ -77,7 +84,11 @@ export interface Upstream {
   /** The wire body of the exchange's turn. Nothing is sent. */
   prepare(exchange: Exchange): Prepared;
   /** One try. Throws `Failure`, or the signal's reason. */
-  ask(prepared: Prepared, exchange: Exchange, signal: AbortSignal): Promise<Answer>;
+  ask(prepared: Prepared, exchange: Exchange, signal: AbortSignal, attempt?: Attempt): Promise<Answer>;
+  /** The last try failed, before or inside its answer. True when another account may be asked for the same turn. */
+  blame(failure: Failure, attempt: Attempt): boolean;
+  /** What to tell in the end: this failure, or that of all accounts together. */
+  verdict(failure: Failure): Failure;
   /** The unary compaction of older clients (wire/codex.md G.2). */
   compact(prepared: Prepared, exchange: Exchange, signal: AbortSignal): Promise<Compacted>;
   /** Its models; undefined when it has no list. */
@@ -119,8 +130,15 @@ export class ResponsesUpstream implements Upstream {
     return exchange.operation === "compact" ? narrowed(prepared, exchange.turn) : prepared;
   }
 
-  async ask(prepared: Prepared, exchange: Exchange, signal: AbortSignal): Promise<Answer> {
-    const credentials = await this.#accounts.choose(exchange.session.id);
+  async ask(
+    prepared: Prepared,
+    exchange: Exchange,
+    signal: AbortSignal,
+    attempt: Attempt = { tried: new Set() },
+  ): Promise<Answer> {
+    const credentials = await this.#accounts.choose(exchange.session.id, attempt.tried);
+    attempt.account = credentials.account;
+    attempt.tried.add(credentials.account);
     const body = opened(prepared.body, credentials.account);
     const reply = await this.#post("/responses", body, exchange, credentials, signal).catch((thrown) => {
       const bare =
@@ -133,6 +151,7 @@ export class ResponsesUpstream implements Upstream {
     });
     const { headers } = reply.response;
     this.#states.learn(headers.get("x-codex-turn-state"), credentials.account);
+    this.#accounts.answered(credentials.account, exchange.session.id, headers);
     const upstreamRequestId = headers.get("x-request-id") ?? headers.get("x-oai-request-id");
     return {
       account: credentials.account,
@@ -140,6 +159,14 @@ export class ResponsesUpstream implements Upstream {
       ...(upstreamRequestId ? { upstreamRequestId } : {}),
       events: await this.#events(reply, prepared, secretsOf(credentials)),
     };
+  }
+
+  blame(failure: Failure, attempt: Attempt): boolean {
+    return attempt.account !== undefined && this.#accounts.blame(attempt.account, failure, attempt.tried);
+  }
+
+  verdict(failure: Failure): Failure {
+    return (isOfAccounts(failure) && this.#accounts.exhausted()) || failure;
   }
 
   async compact({ body: sealed, restore }: Prepared, exchange: Exchange, signal: AbortSignal): Promise<Compacted> {
@@ -179,19 +206,13 @@ export class ResponsesUpstream implements Upstream {
       return await this.#send(path, body, exchange, credentials, signal);
     } catch (thrown) {
       if (!(thrown instanceof Failure) || thrown.kind !== "upstream_credential") throw thrown;
-      const renewed = await this.#renewed(credentials, exchange.session.id);
+      const renewed = await this.#accounts.renew(credentials);
       if (renewed) return await this.#send(path, body, exchange, renewed, signal);
       const { account } = credentials;
       const status = thrown.upstream?.status;
       this.#services.log.warn("an account was refused", { upstream: this.name, account, status });
       throw thrown;
     }
-  }
-
-  /** The owner of a shared login file may have renewed it while we asked with the old token. */
-  async #renewed(used: Credentials, session: string): Promise<Credentials | undefined> {
-    const now = await this.#accounts.choose(session).catch(() => undefined);
-    return now?.account === used.account && now.token !== used.token ? now : undefined;
   }
 
   async #send(
@@ -237,6 +258,11 @@ function narrowed({ body, dropped, ...rest }: Prepared, turn: Turn): Prepared {
 async function* onlyBatch(events: Event[]): AsyncGenerator<Event[], undefined, undefined> {
   yield events;
   return undefined;
+}
+
+/** Failures that say that this account cannot serve now. */
+export function isOfAccounts({ kind }: Failure): boolean {
+  return kind === "rate_limit" || kind === "quota" || kind === "upstream_credential";
 }
 
 export function accountsOf({ name, kind, accounts }: UpstreamSettings, services: Services): Accounts {

@@ -15,7 +15,9 @@ import { itemsOf, unknownReference } from "../items.ts";
 import { clientWord, type Prepared, refuseStored } from "../prepare.ts";
 import {
   type Answer,
+  type Attempt,
   accountsOf,
+  isOfAccounts,
   type Services,
   secretsOf,
   type Upstream,
@@ -69,8 +71,15 @@ export class ChatUpstream implements Upstream {
     return { body, dropped: dropped.map((path) => clientWord(path, exchange.wants.names)), undo };
   }
 
-  async ask({ body, undo }: ChatPrepared, exchange: Exchange, signal: AbortSignal): Promise<Answer> {
-    const credentials = await this.#accounts.choose(exchange.session.id);
+  async ask(
+    { body, undo }: ChatPrepared,
+    exchange: Exchange,
+    signal: AbortSignal,
+    attempt: Attempt = { tried: new Set() },
+  ): Promise<Answer> {
+    const credentials = await this.#accounts.choose(exchange.session.id, attempt.tried);
+    attempt.account = credentials.account;
+    attempt.tried.add(credentials.account);
     // Nothing of the client's own headers: they speak of Codex sessions, which are nobody's business here.
     const headers = ownHeaders({ kind: this.kind, version: this.#services.version, credentials });
     headers.set("content-type", "application/json");
@@ -81,6 +90,7 @@ export class ChatUpstream implements Upstream {
       credentials,
     );
     const answered = reply.response.headers;
+    this.#accounts.answered(credentials.account, exchange.session.id, answered);
     const upstreamRequestId = answered.get("x-request-id");
     return {
       account: credentials.account,
@@ -94,6 +104,14 @@ export class ChatUpstream implements Upstream {
         failures: { upstream: this.name, secrets, now: this.#services.clock() },
       }),
     };
+  }
+
+  blame(failure: Failure, attempt: Attempt): boolean {
+    return attempt.account !== undefined && this.#accounts.blame(attempt.account, failure, attempt.tried);
+  }
+
+  verdict(failure: Failure): Failure {
+    return (isOfAccounts(failure) && this.#accounts.exhausted()) || failure;
   }
 
   async compact(): Promise<never> {

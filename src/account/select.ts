@@ -1,0 +1,76 @@
+// Decides which of several accounts is asked next: a session keeps its own while that works, otherwise by the strategy.
+
+import { createHash } from "node:crypto";
+import type { AccountHandle, AccountStrategy, UsageWindow } from "../core/account.ts";
+
+/** Sessions whose account is remembered; the least recently used are forgotten first. */
+const PINS = 20_000;
+
+export interface Rank {
+  /** Higher ones are asked first. */
+  priority: number;
+  /** How much of the load it takes compared to others of its priority. */
+  weight: number;
+}
+
+export class Selector {
+  readonly #strategy: AccountStrategy;
+  readonly #rankOf: (name: string) => Rank;
+  readonly #clock: () => number;
+  readonly #pins = new Map<string, string>();
+  #turn = 0;
+
+  constructor(strategy: AccountStrategy, rankOf: (name: string) => Rank, clock: () => number) {
+    this.#strategy = strategy;
+    this.#rankOf = rankOf;
+    this.#clock = clock;
+  }
+
+  /** These accounts, the one to ask first at the front. */
+  order(handles: readonly AccountHandle[], session: string): AccountHandle[] {
+    if (handles.length < 2) return [...handles];
+    const pinned = this.#pins.get(session);
+    const first = handles.filter(({ name }) => name === pinned);
+    const rest = handles.filter(({ name }) => name !== pinned);
+    const ranked = rest.map((handle, at) => ({
+      handle,
+      rank: this.#rankOf(handle.name),
+      key: this.#key(handle, at, rest.length, session),
+    }));
+    ranked.sort((a, b) => b.rank.priority - a.rank.priority || a.key[0] - b.key[0] || a.key[1] - b.key[1]);
+    if (first.length === 0) this.#turn++;
+    return [...first, ...ranked.map(({ handle }) => handle)];
+  }
+
+  /** The session's turn was answered by this account: the next one goes there too. */
+  pin(session: string, account: string): void {
+    if (session === "") return;
+    this.#pins.delete(session);
+    this.#pins.set(session, account);
+    if (this.#pins.size > PINS) this.#pins.delete(this.#pins.keys().next().value as string);
+  }
+
+  /** Smaller is asked earlier. The second number spreads sessions evenly where the first says nothing. */
+  #key(handle: AccountHandle, at: number, count: number, session: string): [number, number] {
+    const { weight } = this.#rankOf(handle.name);
+    if (this.#strategy === "fill-first") return [at, 0];
+    if (this.#strategy === "round-robin") return [(at - (this.#turn % count) + count) % count, 0];
+    const { primary, secondary } = handle.state;
+    const used = Math.max(this.#used(primary), this.#used(secondary));
+    // Steps of ten percent: within one, sessions spread by weight instead of all running after the last header.
+    return [Math.floor(used / 10), spread(session, handle.name, weight)];
+  }
+
+  #used(window: UsageWindow | null): number {
+    if (!window) return 0;
+    const over = window.resetsAt !== null && window.resetsAt * 1000 <= this.#clock();
+    return over ? 0 : window.usedPercent;
+  }
+}
+
+/** Weighted rendezvous hashing: each session has an order of its own, in which an account leads as often as its weight says. */
+function spread(session: string, name: string, weight: number): number {
+  const digest = createHash("sha256").update(`${session}\0${name}`).digest();
+  const uniform = (digest.readUInt32BE(0) + 1) / 2 ** 32;
+  return -Math.log(uniform) / Math.max(weight, 1e-9);
+}
