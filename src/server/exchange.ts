@@ -14,7 +14,7 @@ import type {
 } from "../core/hooks.ts";
 import type { Outcome, Receipt } from "../core/receipt.ts";
 import { type Turn, usageOf } from "../core/turn.ts";
-import type { Prepared, Upstream } from "../upstream/index.ts";
+import type { Attempt, Prepared, Upstream } from "../upstream/index.ts";
 import { permitDialect } from "./admission.ts";
 import type { Gateway } from "./gateway.ts";
 
@@ -64,6 +64,10 @@ export class RunningExchange implements Exchange {
   prepared?: Prepared;
   account?: string;
   tries = 0;
+  /** Tries that went to an account a second time. */
+  repeats = 0;
+  /** The accounts that were asked. */
+  readonly attempt: Attempt = { tried: new Set() };
   /** Why the server gave up on it, when it did. */
   interrupted: Failure | undefined;
   #firstMs: number | null = null;

@@ -43,6 +43,8 @@ export interface Ask {
   ask(attempt: number): Promise<Answer>;
   /** Milliseconds to wait before another try, or undefined for none. */
   retry(failure: Failure, attempt: number): number | undefined;
+  /** What to tell when there is no other try. */
+  verdict(failure: Failure): Failure;
   /** Whether a failure inside the stream becomes a status; false passes it on as the stream has it. */
   asStatus(failure: Failure): boolean;
   /** Milliseconds after which the answer opens whatever is known; Infinity waits for a decisive event. */
@@ -66,9 +68,11 @@ export async function open(asking: Ask): Promise<Opened> {
         await flow.decide(holding.promise);
         return flow;
       } catch (thrown) {
+        const failure = thrown instanceof Failure && !asking.signal.aborted ? thrown : undefined;
+        const again = failure && asking.retry(failure, attempt);
+        if (again === undefined && failure && flow.told === failure && !asking.asStatus(failure)) return flow;
         await flow.close();
-        const again = thrown instanceof Failure && !asking.signal.aborted ? asking.retry(thrown, attempt) : undefined;
-        if (again === undefined) throw thrown;
+        if (again === undefined) throw failure ? asking.verdict(failure) : thrown;
         wait = again;
       }
     }
@@ -81,6 +85,8 @@ class Flow implements Opened {
   answer: Answer | undefined;
   held: Event[] = [];
   pending: Promise<IteratorResult<Event[]>> | undefined;
+  /** The failure that the answer itself told of, before any content. */
+  told: Failure | undefined;
   readonly #asking: Ask;
   readonly #attempt: number;
   readonly #wait: number;
@@ -107,13 +113,17 @@ class Flow implements Opened {
       const at = batch.findIndex((event) => isDecisive(event.type));
       this.held.push(...batch);
       if (at === -1) continue;
-      const failure = faultOfEvent(batch[at] as Event);
-      if (failure && this.#asking.asStatus(failure)) throw failure;
+      this.told = faultOfEvent(batch[at] as Event);
+      if (this.told) throw this.told;
       return;
     }
   }
 
-  async next(): Promise<IteratorResult<Event[]>> {
+  next(): Promise<IteratorResult<Event[]>> {
+    return this.answer ? this.answer.events.next() : this.#begin();
+  }
+
+  async #begin(): Promise<IteratorResult<Event[]>> {
     this.#asked ??= this.#ask();
     this.answer ??= await this.#asked;
     return this.answer.events.next();

@@ -14,6 +14,9 @@ import { sessionOf, takeSessionId } from "./session.ts";
 import { AnswerStream, type Ending } from "./stream.ts";
 import { collect, patiently } from "./unary.ts";
 
+/** Accounts that one turn may be carried to before the client is told. */
+const MOST_ACCOUNTS = 5;
+
 /** Counts and holds the exchanges that are under way, over all configurations of this process. */
 export interface Traffic {
   readonly live: Set<Live>;
@@ -99,7 +102,8 @@ async function answer(exchange: RunningExchange, traffic: Traffic): Promise<Resp
   exchange.prepare();
   const opened = await open({
     ask: (attempt) => ask(exchange, attempt),
-    retry: (failure, attempt) => retry(exchange, failure, attempt),
+    retry: (failure) => retry(exchange, failure),
+    verdict: (failure) => upstream.verdict(failure),
     // The Codex CLI repeats a 5xx up to thirty times; told inside the stream it stops or backs off (wire/codex.md D.2, D.3).
     asStatus: (failure) => !(exchange.codexClient && exchange.stream && failure.status >= 500),
     hold: exchange.stream ? gateway.config.limits.hold : Number.POSITIVE_INFINITY,
@@ -167,17 +171,19 @@ async function ask(exchange: RunningExchange, attempt: number): Promise<Answer> 
   const { upstream, prepared } = exchange;
   if (!upstream || !prepared)
     throw new Failure("internal", { code: "internal_error", message: "an exchange was asked before it was prepared" });
-  const answer = await upstream.ask(prepared, exchange, exchange.upstreamSignal);
+  const answer = await upstream.ask(prepared, exchange, exchange.upstreamSignal, exchange.attempt);
   exchange.account = answer.account;
   return answer;
 }
 
-function retry(exchange: RunningExchange, failure: Failure, attempt: number): number | undefined {
+/** Milliseconds until another try; undefined when there is none. Only before anything of the answer was shown. */
+function retry(exchange: RunningExchange, failure: Failure): number | undefined {
   if (exchange.settled) return undefined;
   // Reasoning of another account or time: the visible history still stands without it (translation.md 0.6).
   if (isForeignReasoning(failure) && dropReasoning(exchange)) return 0;
-  if (attempt > exchange.gateway.config.limits.retries) return undefined;
-  return retryDelay(failure, attempt, Math.random);
+  if (exchange.upstream?.blame(failure, exchange.attempt) && exchange.attempt.tried.size < MOST_ACCOUNTS) return 0;
+  if (++exchange.repeats > exchange.gateway.config.limits.retries) return undefined;
+  return retryDelay(failure, exchange.repeats, Math.random);
 }
 
 function isForeignReasoning(failure: Failure): boolean {
