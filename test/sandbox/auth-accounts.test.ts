@@ -29,6 +29,19 @@ describe("with --auth", () => {
     expect((await box.fetch(new Request(models, { headers: { authorization: "Bearer x" } }))).status).toBe(401);
   });
 
+  test("compactions and tools ask for a token too, and a limited account has none of them", async () => {
+    const box = sandbox();
+    const { account, auth } = await newAccount(box);
+    const asked = (path: string, token: string) =>
+      ask(box, `/backend-api/codex${path}`, { input: [] }, { authorization: `Bearer ${token}` });
+    for (const path of ["/responses/compact", "/alpha/search"]) {
+      expect((await asked(path, "nobody")).status).toBe(401);
+      expect((await asked(path, auth.tokens.access_token)).status).toBe(200);
+    }
+    await control(box, { account: account.id, limited: 60 });
+    expect((await asked("/responses/compact", auth.tokens.access_token)).status).toBe(429);
+  });
+
   test("a refused token's answer has the backend's own form", async () => {
     const box = sandbox();
     const { account, auth } = await newAccount(box);

@@ -1,5 +1,13 @@
 // The sandbox: a scripted upstream behind one fetch handler, with no network, no account and no model.
-import { accountOf, answerResponses, type Backend, refuseKey, responseStore, type Strictness } from "./answer.ts";
+import {
+  accountOf,
+  answerResponses,
+  type Backend,
+  plain,
+  refuseKey,
+  responseStore,
+  type Strictness,
+} from "./answer.ts";
 import { inputItems, itemText } from "./ask.ts";
 import { type AuthOptions, createAuth } from "./auth/index.ts";
 import { readBody } from "./body.ts";
@@ -62,7 +70,9 @@ async function route(request: Request, backend: Backend, options: SandboxOptions
   if (options.wire === "chat") return notFound(strict, path);
   if (path.endsWith("/responses"))
     return answerResponses({ ...backend, modelsEtag: etagFor(request) }, request, body, strict);
-  if (path.endsWith("/responses/compact")) return compacted(request, body ?? {});
+  const barred = backend.auth.refuse(request.headers, strict === "chatgpt");
+  if (barred) return plain(backend, barred.status, barred.body, barred.headers);
+  if (path.endsWith("/responses/compact")) return compacted(backend, request, body ?? {});
   const answer = answerTool(path, body ?? {});
   return answer ? Response.json(answer) : notFound(strict, path);
 }
@@ -89,7 +99,10 @@ function etagFor(request: Request): string {
   return codexCatalogue(version ?? NEWEST).etag;
 }
 
-function compacted(request: Request, body: Json): Response {
+function compacted(backend: Backend, request: Request, body: Json): Response {
+  const limits = backend.auth.limits(request.headers) ?? {};
+  const imposed = backend.auth.turn(request.headers)?.failure;
+  if (imposed) return plain(backend, imposed.status, imposed.body, { ...limits, ...imposed.headers });
   const input = inputItems(body.input);
   const account = accountOf(request.headers);
   const text = [string(body.instructions), ...input.map((item) => itemText(item, account))].filter(Boolean).join("\n");
