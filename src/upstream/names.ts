@@ -13,6 +13,8 @@ export class Names {
   readonly #fitted = new Map<string, Map<string, string>>();
   readonly #taken = new Map<string, Set<string>>();
   readonly #original = new Map<string, Map<string, string>>();
+  /** The last number that was given to each name; without it thousands of like names cost their square. */
+  readonly #counts = new Map<string, Map<string, number>>();
 
   /** Keeps a legal name free for its owner; call for all names before `fit`. */
   reserve(scope: string, name: unknown): void {
@@ -24,7 +26,7 @@ export class Names {
     if (LEGAL.test(name)) return name;
     const known = this.#fitted.get(scope)?.get(name);
     if (known !== undefined) return known;
-    const fitted = unique(shorten(name), setOf(this.#taken, scope));
+    const fitted = unique(shorten(name), setOf(this.#taken, scope), mapOf(this.#counts, scope));
     setOf(this.#taken, scope).add(fitted);
     mapOf(this.#fitted, scope).set(name, fitted);
     mapOf(this.#original, scope).set(fitted, name);
@@ -50,12 +52,14 @@ function shorten(name: string): string {
   return short.slice(0, LONGEST);
 }
 
-function unique(name: string, taken: ReadonlySet<string>): string {
+function unique(name: string, taken: ReadonlySet<string>, counts: Map<string, number>): string {
   if (!taken.has(name)) return name;
-  for (let count = 1; ; count++) {
+  for (let count = (counts.get(name) ?? 0) + 1; ; count++) {
     const tail = `_${count}`;
     const next = name.slice(0, LONGEST - tail.length) + tail;
-    if (!taken.has(next)) return next;
+    if (taken.has(next)) continue;
+    counts.set(name, count);
+    return next;
   }
 }
 
@@ -65,8 +69,8 @@ function setOf(sets: Map<string, Set<string>>, scope: string): Set<string> {
   return set;
 }
 
-function mapOf(maps: Map<string, Map<string, string>>, scope: string): Map<string, string> {
-  const map = maps.get(scope) ?? new Map();
+function mapOf<Value>(maps: Map<string, Map<string, Value>>, scope: string): Map<string, Value> {
+  const map = maps.get(scope) ?? new Map<string, Value>();
   maps.set(scope, map);
   return map;
 }
