@@ -19,7 +19,7 @@ let sdks: Partial<Record<Client["name"], Sdk>>;
 
 beforeAll(async () => {
   if (!dataPresent) return;
-  replay = await startReplay(() => 0);
+  replay = await startReplay();
   gateway = await startFromSource({
     limits: { retries: 0 },
     upstreams: { up: { kind: "compatible", wire: "chat", baseUrl: replay.url, models: [MODEL] } },

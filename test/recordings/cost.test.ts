@@ -15,7 +15,7 @@ import { exchangeOf, sse, upstreamAt } from "../upstream/setting.ts";
 import type { Json } from "./gateway.ts";
 
 const SIZE = 400_000;
-const ROUNDS = 61;
+const ROUNDS = 21;
 /** Times the cost of one `JSON.parse` and one `JSON.stringify` of the same body: what we promise for Claude Code's. */
 const MOST = 3;
 /** Thousands of one-line messages are nobody's conversation; there this only catches what grows with the square. */

@@ -24,7 +24,7 @@ export interface Replay extends AsyncDisposable {
 }
 
 /** The streams of the Responses wire at `/responses`, those of the Chat wire at `/chat/completions`. Node's server, because it can tear. */
-export async function startReplay(cutAt: (file: string, bytes: Uint8Array) => number): Promise<Replay> {
+export async function startReplay(cutAt: (file: string) => number = () => 0): Promise<Replay> {
   const streams = { "/responses": recordings("responses", true), "/chat/completions": recordings("chat", true) };
   const server = createServer(async (request, response) => {
     const rows: Recording[] | undefined = streams[request.url as keyof typeof streams];
@@ -35,7 +35,7 @@ export async function startReplay(cutAt: (file: string, bytes: Uint8Array) => nu
     const bytes = dataBytes(`recordings/${row.file}`);
     const early = mode === "ends" || mode === "torn";
     response.writeHead(200, { "content-type": "text/event-stream" }).flushHeaders();
-    await send(early ? bytes.slice(0, cutAt(row.file, bytes)) : bytes, mode, response);
+    await send(early ? bytes.slice(0, cutAt(row.file)) : bytes, mode, response);
   });
   await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
   return {
