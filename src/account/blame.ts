@@ -2,6 +2,10 @@
 
 import type { Failure } from "../core/failure.ts";
 
+/** Reason of a rest that a refused credential was given: one that nothing renews may still be mended where it comes from. */
+export const REFUSED = "upstream_auth_failed";
+const REFUSED_MS = 5 * 60_000;
+
 /** For a limit that names no time. */
 const USAGE_MS = 5 * 60_000;
 const RATE_MS = 15_000;
@@ -31,5 +35,6 @@ export function restUntil({ kind, code, retryAfter, upstream }: Failure, now: nu
   }
   if (kind === "rate_limit") return told ?? now + RATE_MS;
   if (kind === "quota") return told ?? now + QUOTA_MS;
+  if (kind === "upstream_credential") return now + REFUSED_MS;
   return undefined;
 }

@@ -2,20 +2,21 @@
 
 import type { AccountHandle } from "../core/account.ts";
 import { Failure } from "../core/failure.ts";
+import { REFUSED } from "./blame.ts";
 import { refusedCredential } from "./refused.ts";
 
 /** `all accounts exhausted (2 rate limited until 14:05 UTC, 1 expired)`, with the earliest end of a wait as advice. */
 export function exhausted(accounts: readonly AccountHandle[], now: number): Failure {
   const obstacles = accounts.map(({ obstacle }) => obstacle).filter((obstacle) => obstacle !== undefined);
-  const waits = obstacles
-    .filter(({ why }) => why === "cooldown")
-    .map((obstacle) => (obstacle as { until: number }).until);
+  const resting = obstacles.filter((obstacle) => obstacle.why === "cooldown");
+  const waits = resting.filter(({ reason }) => reason !== REFUSED).map(({ until }) => until);
   const count = (why: string) => obstacles.filter((obstacle) => obstacle.why === why).length;
+  const expired = count("login") + resting.length - waits.length;
   const [only] = obstacles;
   if (obstacles.length === 1 && only?.why === "login") return refusedCredential(only.message);
   const parts = [
     waits.length > 0 ? `${waits.length} rate limited until ${time(Math.min(...waits))}` : "",
-    count("login") > 0 ? `${count("login")} expired` : "",
+    expired > 0 ? `${expired} expired` : "",
     count("paused") > 0 ? `${count("paused")} paused` : "",
   ];
   const message = `all accounts exhausted (${parts.filter(Boolean).join(", ")})`;
