@@ -9,8 +9,9 @@ import { modelsAnswer } from "./model-lists.ts";
 import { pass } from "./passing.ts";
 import { renderFailure } from "./render.ts";
 import { MODEL_ROUTES, methodsAt, PASSED, type Route, routesOf, UNBUILT } from "./routes.ts";
-import { serveExchange, type Traffic } from "./serve-exchange.ts";
+import { serveExchange } from "./serve-exchange.ts";
 import type { Surroundings } from "./surroundings.ts";
+import type { Traffic } from "./traffic.ts";
 
 export interface App {
   fetch(request: Request): Response | Promise<Response>;

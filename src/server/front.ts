@@ -6,8 +6,8 @@ import { openaiDialect } from "./envelope.ts";
 import type { Gateway } from "./gateway.ts";
 import type { Metrics } from "./metrics.ts";
 import { renderFailure } from "./render.ts";
-import type { Traffic } from "./serve-exchange.ts";
 import type { Surroundings } from "./surroundings.ts";
+import type { Traffic } from "./traffic.ts";
 
 const MOST_HEADERS = 100;
 const FORWARDED = /^(forwarded|via|x-real-ip|x-forwarded-.*)$/;

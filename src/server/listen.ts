@@ -13,7 +13,7 @@ import { createGateway, type Gateway, type Services } from "./gateway.ts";
 import { ItemMemory } from "./item-memory.ts";
 import { createLog } from "./log.ts";
 import { Metrics } from "./metrics.ts";
-import type { Traffic } from "./serve-exchange.ts";
+import type { Traffic } from "./traffic.ts";
 
 export interface ServeOptions {
   builtIn: readonly Plugin<never>[];

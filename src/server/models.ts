@@ -56,7 +56,7 @@ export class Catalogue implements Models {
   /** Makes sure the catalogue was asked for at least once; refreshes in the background when it grew old. */
   async ready(): Promise<void> {
     if (this.#clock() < this.#due) return;
-    const first = this.#live.size === 0;
+    const first = this.#due === 0;
     this.#loading ??= this.#load().finally(() => {
       this.#loading = undefined;
     });

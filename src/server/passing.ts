@@ -6,8 +6,9 @@ import { authenticate } from "./admission.ts";
 import { readBody } from "./body.ts";
 import { RunningExchange } from "./exchange.ts";
 import type { Gateway } from "./gateway.ts";
-import { enter, refuse, type Traffic } from "./serve-exchange.ts";
+import { refuse } from "./outcome.ts";
 import type { Surroundings } from "./surroundings.ts";
+import { enter, type Traffic } from "./traffic.ts";
 
 export interface Place {
   gateway: Gateway;

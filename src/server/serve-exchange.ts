@@ -1,27 +1,21 @@
 // Takes an arrival through the phases of an exchange and gives the HTTP answer.
 
-import type { Event } from "../core/event.ts";
 import { Failure, invalid } from "../core/failure.ts";
 import type { Answer } from "../upstream/index.ts";
 import { retryDelay } from "../upstream/retry.ts";
 import { authenticate, permitModel } from "./admission.ts";
 import { readJson } from "./body.ts";
 import { type Arrival, RunningExchange } from "./exchange.ts";
-import type { Gateway, Live } from "./gateway.ts";
-import { open } from "./opening.ts";
-import { renderFailure } from "./render.ts";
+import type { Gateway } from "./gateway.ts";
+import { type Opened, open } from "./opening.ts";
+import { fail, judge, refuse, settleStream, usageIn } from "./outcome.ts";
 import { sessionOf, takeSessionId } from "./session.ts";
-import { AnswerStream, type Ending } from "./stream.ts";
+import { AnswerStream } from "./stream.ts";
+import { enter, follow, type Traffic } from "./traffic.ts";
 import { collect, patiently } from "./unary.ts";
 
 /** Accounts that one turn may be carried to before the client is told. */
 const MOST_ACCOUNTS = 5;
-
-/** Counts and holds the exchanges that are under way, over all configurations of this process. */
-export interface Traffic {
-  readonly live: Set<Live>;
-  draining: boolean;
-}
 
 /** The whole exchange. Never rejects: every way it can fail is an answer of the dialect. */
 export async function serveExchange(
@@ -43,32 +37,6 @@ export async function serveExchange(
   }
 }
 
-export function enter(exchange: RunningExchange, traffic: Traffic): void {
-  if (traffic.draining) {
-    throw new Failure("shutting_down", {
-      code: "server_shutting_down",
-      message: "this server is shutting down; try another instance or try again",
-      retryAfter: 5,
-    });
-  }
-  if (traffic.live.size >= exchange.gateway.config.limits.streams) {
-    throw new Failure("overloaded", {
-      code: "server_is_overloaded",
-      message: `this server holds its limit of ${exchange.gateway.config.limits.streams} exchanges (limits.streams)`,
-      retryAfter: 1,
-    });
-  }
-  // Until there is a stream to end properly, giving up on an exchange means leaving its upstream.
-  const live: Live = {
-    interrupt: (failure) => {
-      exchange.interrupted = failure;
-      exchange.settle("failed", { failure });
-    },
-  };
-  traffic.live.add(live);
-  exchange.onSettled = () => traffic.live.delete(live);
-}
-
 async function decode(exchange: RunningExchange): Promise<void> {
   const { arrival, gateway } = exchange;
   const { dialect, params, url } = arrival;
@@ -88,7 +56,7 @@ async function decode(exchange: RunningExchange): Promise<void> {
 
 /** From the turn to the answer: plugins, upstream, and the form that the client asked for. */
 async function answer(exchange: RunningExchange, traffic: Traffic): Promise<Response> {
-  const { gateway, arrival } = exchange;
+  const { gateway } = exchange;
   await gateway.models.ready();
   await gateway.chain.turn(exchange);
   // Here and not in a plugin: a chain without it, or with another one behind it, must not open every model.
@@ -109,33 +77,12 @@ async function answer(exchange: RunningExchange, traffic: Traffic): Promise<Resp
     hold: exchange.stream ? gateway.config.limits.hold : Number.POSITIVE_INFINITY,
     signal: exchange.upstreamSignal,
   });
+  return exchange.stream ? streamed(exchange, opened, traffic) : await whole(exchange, opened);
+}
+
+function streamed(exchange: RunningExchange, opened: Opened, traffic: Traffic): Response {
+  const { gateway, arrival } = exchange;
   const { dialect } = arrival;
-  const hooked = (event: Event) => exchange.passing(event);
-  if (!exchange.stream) {
-    const collected = collect(opened, hooked, () => exchange.first());
-    const text = collected.then(
-      ({ response, terminal }) => {
-        const reply = JSON.stringify(dialect.reply(response, exchange.context()));
-        exchange.settle("ok", { usage: (terminal.data.response as Record<string, unknown> | undefined)?.usage });
-        return reply;
-      },
-      (thrown) => {
-        const failure = gateway.chain.failure(thrown, exchange);
-        settleFailed(exchange, failure);
-        throw failure;
-      },
-    );
-    return await patiently(
-      text,
-      gateway.config.limits.heartbeat,
-      () => {
-        const headers = exchange.responseHeaders(opened.answer?.headers);
-        headers.set("content-type", "application/json; charset=utf-8");
-        return headers;
-      },
-      () => exchange.settle("aborted"),
-    );
-  }
   const context = exchange.context();
   const stream = new AnswerStream({
     opened,
@@ -143,8 +90,8 @@ async function answer(exchange: RunningExchange, traffic: Traffic): Promise<Resp
     pulse: gateway.pulse,
     signal: exchange.signal,
     heartbeat: () => dialect.heartbeat(context),
-    hooked,
-    judge: (thrown) => gateway.chain.failure(thrown, exchange),
+    hooked: (event) => exchange.passing(event),
+    judge: (thrown) => judge(exchange, thrown),
     first: () => exchange.first(),
     ended: (ending) => settleStream(exchange, ending),
   });
@@ -156,14 +103,30 @@ async function answer(exchange: RunningExchange, traffic: Traffic): Promise<Resp
   return new Response(stream.body, { status: 200, headers });
 }
 
-/** From now on an interruption is an error frame of the dialect, and a client that leaves ends the stream. */
-function follow(exchange: RunningExchange, traffic: Traffic, stream: AnswerStream): void {
-  exchange.onSettled?.();
-  const live: Live = { interrupt: (failure) => stream.interrupt(failure) };
-  traffic.live.add(live);
-  exchange.onSettled = () => traffic.live.delete(live);
-  if (exchange.signal.aborted) stream.abort();
-  else exchange.signal.addEventListener("abort", () => stream.abort(), { once: true });
+async function whole(exchange: RunningExchange, opened: Opened): Promise<Response> {
+  const headers = () => {
+    const headers = exchange.responseHeaders(opened.answer?.headers);
+    headers.set("content-type", "application/json; charset=utf-8");
+    return headers;
+  };
+  const { heartbeat } = exchange.gateway.config.limits;
+  return await patiently(reply(exchange, opened), heartbeat, headers, () => exchange.settle("aborted"));
+}
+
+/** The text of the answer, when it is complete. Settles the exchange either way, and rejects with the failure to tell. */
+async function reply(exchange: RunningExchange, opened: Opened): Promise<string> {
+  try {
+    const { response, terminal } = await collect(
+      opened,
+      (event) => exchange.passing(event),
+      () => exchange.first(),
+    );
+    const text = JSON.stringify(exchange.arrival.dialect.reply(response, exchange.context()));
+    exchange.settle("ok", { usage: usageIn(terminal) });
+    return text;
+  } catch (thrown) {
+    throw fail(exchange, thrown) ?? thrown;
+  }
 }
 
 async function ask(exchange: RunningExchange, attempt: number): Promise<Answer> {
@@ -231,56 +194,5 @@ function unsupported({ route }: Arrival): Failure {
     code: "unsupported_endpoint",
     message: route.message ?? `no plugin of the chain answers for ${route.operation}`,
     shouldRetry: false,
-  });
-}
-
-function settleStream(exchange: RunningExchange, ending: Ending): void {
-  const usage = usageIn(ending.terminal);
-  if (ending.outcome === "aborted") exchange.settle("aborted", { usage });
-  else
-    exchange.settle(ending.outcome, {
-      usage,
-      status: 200,
-      ...(ending.outcome === "failed" && ending.failure && { failure: ending.failure }),
-    });
-}
-
-/** On the identity path nobody has read a failing end yet: it may be broken itself, and must not cost the receipt. */
-function usageIn(terminal: Event | undefined): unknown {
-  try {
-    return (terminal?.data.response as Record<string, unknown> | undefined)?.usage;
-  } catch {
-    return undefined;
-  }
-}
-
-function settleFailed(exchange: RunningExchange, failure: Failure): void {
-  if (exchange.signal.aborted) exchange.settle("aborted");
-  else exchange.settle(exchange.tries > 0 ? "failed" : "refused", { failure, record: !isFlood(exchange, failure) });
-}
-
-/** A flood of bad keys must not fill the disk: beyond the limit it leaves no receipts (security.md, bad-key flood). */
-function isFlood(exchange: RunningExchange, failure: Failure): boolean {
-  return exchange.principal.id === "" && failure.kind === "rate_limit";
-}
-
-export function refuse(exchange: RunningExchange, thrown: unknown): Response {
-  if (exchange.signal.aborted) {
-    exchange.settle("aborted");
-    return new Response(null, { status: 499 });
-  }
-  const failure = exchange.interrupted ?? exchange.gateway.chain.failure(thrown, exchange);
-  if (failure.kind === "internal")
-    exchange.log.error("internal error", {
-      id: exchange.id,
-      error: String(failure.cause ?? failure),
-      stack: (failure.cause as Error | undefined)?.stack,
-    });
-  settleFailed(exchange, failure);
-  const headers = exchange.responseHeaders();
-  return renderFailure(failure, exchange.arrival.dialect, {
-    codexClient: exchange.codexClient,
-    requestId: exchange.id,
-    headers,
   });
 }

@@ -53,17 +53,17 @@ export async function collect(
 export async function patiently(
   answer: Promise<string>,
   patience: number,
-  headers: (streamed: boolean) => Headers,
+  headers: () => Headers,
   left: () => void,
 ): Promise<Response> {
-  if (patience === 0) return new Response(await answer, { status: 200, headers: headers(false) });
+  if (patience === 0) return new Response(await answer, { status: 200, headers: headers() });
   const late = Symbol("late");
   let timer: ReturnType<typeof setTimeout> | undefined;
   const slow = new Promise<typeof late>((resolve) => {
     timer = setTimeout(() => resolve(late), patience);
   });
   const first = await Promise.race([answer, slow]).finally(() => clearTimeout(timer));
-  if (first !== late) return new Response(first, { status: 200, headers: headers(false) });
+  if (first !== late) return new Response(first, { status: 200, headers: headers() });
   const bytes = new TextEncoder();
   let beat: ReturnType<typeof setInterval> | undefined;
   const body = new ReadableStream<Uint8Array>({
@@ -87,5 +87,5 @@ export async function patiently(
       left();
     },
   });
-  return new Response(body, { status: 200, headers: headers(true) });
+  return new Response(body, { status: 200, headers: headers() });
 }
