@@ -1,5 +1,7 @@
 // Prints rows as a table for people or as JSON for programs.
 
+import { inert } from "../server/log.ts";
+
 export interface Column<Row> {
   title: string;
   value(row: Row): string | number | null | undefined;
@@ -25,5 +27,5 @@ export function printTable<Row>(rows: readonly Row[], columns: readonly Column<R
 }
 
 function show(value: string | number | null | undefined): string {
-  return value === null || value === undefined || value === "" ? "-" : String(value);
+  return value === null || value === undefined || value === "" ? "-" : inert(String(value));
 }

@@ -36,15 +36,23 @@ export function maskText(text: string): string {
   return text.replace(SECRET_VALUE, "***");
 }
 
+/** The text with its control characters spelt out: models and sessions have names of the clients' choosing. */
+export function inert(text: string): string {
+  return text.replace(
+    /[\u0000-\u001f\u007f-\u009f]/g,
+    (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}
+
 function json(level: Level, message: string, fields: Record<string, unknown>): string {
-  return `${JSON.stringify({ time: new Date().toISOString(), level, message: maskText(message), ...fields })}\n`;
+  return `${inert(JSON.stringify({ time: new Date().toISOString(), level, message: maskText(message), ...fields }))}\n`;
 }
 
 function pretty(level: Level, message: string, fields: Record<string, unknown>): string {
   const rest = Object.entries(fields)
     .filter(([, value]) => value !== undefined && value !== null)
     .map(
-      ([name, value]) => `${name}=${typeof value === "string" && !/\s/.test(value) ? value : JSON.stringify(value)}`,
+      ([name, value]) => `${name}=${typeof value === "string" && !/[\s"]/.test(value) ? value : JSON.stringify(value)}`,
     );
-  return `${new Date().toISOString()} ${level.padEnd(5)} ${[maskText(message), ...rest].join(" ")}\n`;
+  return `${new Date().toISOString()} ${level.padEnd(5)} ${inert([maskText(message), ...rest].join(" "))}\n`;
 }
