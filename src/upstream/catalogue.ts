@@ -37,6 +37,7 @@ export async function readCatalogue(
       method: "GET",
       headers,
       secrets,
+      origin: credentials.routing?.origin,
       signal: signal ? AbortSignal.any([signal, patience]) : patience,
     });
     const etag = reply.response.headers.get("etag");

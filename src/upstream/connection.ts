@@ -21,6 +21,8 @@ export interface Sending {
   signal?: AbortSignal | undefined;
   /** Texts that no message may repeat. */
   secrets: readonly string[];
+  /** In the place of the upstream's own, where the account's workspace demands another (wire/codex.md A.4). */
+  origin?: string | undefined;
 }
 
 /** A successful answer, and what ends it. */
@@ -55,7 +57,7 @@ export class Connection {
 
   /** Any answer, whatever its status; only a redirect is a failure, because following it would let the upstream choose another. */
   async send(path: string, sending: Sending): Promise<Reply> {
-    const { method, headers, body, signal } = sending;
+    const { method, headers, body, signal, origin } = sending;
     const deadline = new Deadline(signal);
     const init = {
       method,
@@ -69,7 +71,7 @@ export class Connection {
       const response = await deadline.within(
         this.limits.connect + this.limits.firstByte,
         () => this.late(),
-        () => (asked = this.#transport(this.#base + path, init)),
+        () => (asked = this.#transport(this.#at(origin) + path, init)),
       );
       if (response.status < 300 || response.status > 399 || response.status === 304) return { response, deadline };
       throw this.#redirected(response);
@@ -138,6 +140,10 @@ export class Connection {
   broken(cause: unknown): Failure {
     const message = `the connection to upstream ${this.name} broke in the middle of its answer`;
     return new Failure("stream_broken", { code: "stream_error", message, cause });
+  }
+
+  #at(origin: string | undefined): string {
+    return origin === undefined ? this.#base : origin + new URL(this.#base).pathname.replace(/\/+$/, "");
   }
 
   async #read(

@@ -40,6 +40,8 @@ export function ownHeaders({ kind, version, credentials }: HeaderSource): Header
   if (kind === "chatgpt" && credentials.accountId !== undefined)
     headers.set("chatgpt-account-id", credentials.accountId);
   if (kind === "chatgpt" && credentials.fedramp) headers.set("x-openai-fedramp", "true");
+  const override = credentials.routing?.override;
+  if (kind === "chatgpt" && override !== undefined) headers.set("x-openai-account-routing-override", override);
   return headers;
 }
 

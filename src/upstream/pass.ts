@@ -52,6 +52,7 @@ export async function passOn(
     headers: up,
     signal,
     secrets,
+    origin: credentials.routing?.origin,
     ...(body === undefined ? {} : { body }),
   });
   const { status, headers: answered } = reply.response;

@@ -227,8 +227,14 @@ export class ResponsesUpstream implements Upstream {
     const state = exchange.headers.get("x-codex-turn-state");
     if (state !== null && this.#states.belongs(state, credentials.account, this.#accounts.size))
       headers.set("x-codex-turn-state", state);
-    const sending = { method: "POST", headers, body: JSON.stringify(body), signal, secrets: secretsOf(credentials) };
-    return await this.#connection.ask(path, sending);
+    return await this.#connection.ask(path, {
+      method: "POST",
+      headers,
+      body: JSON.stringify(body),
+      signal,
+      secrets: secretsOf(credentials),
+      origin: credentials.routing?.origin,
+    });
   }
 
   async #events(answered: Reply, { restore }: Prepared, secrets: readonly string[]): Promise<Answer["events"]> {
