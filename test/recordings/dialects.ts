@@ -1,8 +1,10 @@
 // The four dialects as a client uses them: how it asks, reads a stream or a whole answer, and what it holds to be an end.
 
+import { dataPresent } from "../data.ts";
 import { type ChatChunk, framesOf, seen } from "../dialects/chat/kit.ts";
-import { type Answer, callsOf, faults, parse, partsOf, textOf, thoughtsOf } from "../dialects/gemini/play.ts";
+import { type Answer, faults, parse } from "../dialects/gemini/play.ts";
 import { checkLife, frames as messageFrames, accumulate as messageOf } from "../dialects/messages/exchange.ts";
+import { chatFinish, chatUsage, one, saidByAnswers, saidByCompletion, saidByMessage } from "./answers.ts";
 import type { Json } from "./gateway.ts";
 import { eventsOf, inputOf, type Said, saidByEvents, saidByResponse } from "./said.ts";
 import { fault } from "./schemas.ts";
@@ -38,8 +40,6 @@ export interface Client {
 
 /** The one code that a failure has in every dialect. */
 const openaiCode = (body: Json) => (body.error as Json | undefined)?.code;
-
-const one = (text: string) => (text === "" ? [] : [text]);
 
 export const chat: Client = {
   name: "chat",
@@ -78,44 +78,6 @@ export const chat: Client = {
   sayable: (said) => ({ ...said, thoughts: one(said.thoughts.join("\n\n")) }),
   codeOf: openaiCode,
 };
-
-export function saidByCompletion(body: Json): Said {
-  const [choice] = body.choices as { message: Json; finish_reason: string }[];
-  const message = choice?.message ?? {};
-  const calls = (message.tool_calls ?? []) as { id: string; function?: Json; custom?: Json }[];
-  return {
-    text: `${message.content ?? ""}${message.refusal ?? ""}`,
-    thoughts: one(String(message.reasoning_content ?? "")),
-    calls: calls.map(({ id, function: called, custom }) => ({
-      id,
-      name: (called ?? custom)?.name,
-      input: inputOf(String(called?.arguments ?? custom?.input)),
-    })),
-    finish: chatFinish(choice?.finish_reason),
-    usage: chatUsage(body.usage as Json | undefined),
-  };
-}
-
-function chatFinish(reason: string | undefined): Said["finish"] {
-  return reason === "tool_calls"
-    ? "calls"
-    : reason === "content_filter"
-      ? "filter"
-      : reason === "length"
-        ? reason
-        : "stop";
-}
-
-function chatUsage(usage: Json | undefined): Said["usage"] {
-  if (!usage) return undefined;
-  return {
-    input: Number(usage.prompt_tokens),
-    cached: Number((usage.prompt_tokens_details as Json).cached_tokens),
-    output: Number(usage.completion_tokens),
-    reasoning: Number((usage.completion_tokens_details as Json).reasoning_tokens),
-    total: Number(usage.total_tokens),
-  };
-}
 
 const ENDS = ["response.completed", "response.incomplete", "response.failed"];
 
@@ -184,28 +146,6 @@ function closed(frame: Json, all: readonly Json[]): boolean {
   );
 }
 
-const STOPS: Record<string, Said["finish"]> = { tool_use: "calls", max_tokens: "length", refusal: "filter" };
-
-export function saidByMessage(message: Json): Said {
-  const content = message.content as Json[];
-  const of = (type: string) => content.filter((block) => block.type === type);
-  const usage = message.usage as Record<string, number>;
-  const cached = usage.cache_read_input_tokens ?? 0;
-  const input = (usage.input_tokens ?? 0) + cached + (usage.cache_creation_input_tokens ?? 0);
-  const output = usage.output_tokens ?? 0;
-  return {
-    text: of("text")
-      .map((block) => block.text)
-      .join(""),
-    thoughts: of("thinking")
-      .map((block) => String(block.thinking))
-      .filter((text) => text !== ""),
-    calls: of("tool_use").map(({ id, name, input }) => ({ id, name, input })),
-    finish: STOPS[String(message.stop_reason)] ?? "stop",
-    usage: { input, cached, output, reasoning: 0, total: input + output },
-  };
-}
-
 export const gemini: Client = {
   name: "gemini",
   path: (model, stream) => `/v1beta/models/${model}:${stream ? "streamGenerateContent?alt=sse" : "generateContent"}`,
@@ -227,12 +167,12 @@ export const gemini: Client = {
         errors: errors.map((answer) => String(reasonOf(answer as unknown as Json))),
         complete: finished.length > 0,
       },
-      faults: told.flatMap(faults),
+      faults: faultsAt(told),
     };
   },
   whole(body) {
     const answer = body as unknown as Answer;
-    return { said: saidByAnswers([answer]), faults: faults(answer) };
+    return { said: saidByAnswers([answer]), faults: faultsAt([answer]) };
   },
   sayable: (said) => ({ ...said, thoughts: one(said.thoughts.join("")) }),
   codeOf: reasonOf,
@@ -243,30 +183,11 @@ function reasonOf(body: Json): unknown {
   return details.find((detail) => String(detail["@type"]).endsWith("ErrorInfo"))?.reason;
 }
 
-const REASONS: Record<string, Said["finish"]> = { MAX_TOKENS: "length", SAFETY: "filter" };
-
-export function saidByAnswers(answers: Answer[]): Said {
-  const parts = partsOf(answers);
-  const calls = callsOf(parts).map(({ id, name, args }) => ({ id, name, input: args }));
-  const last = answers.at(-1);
-  const usage = last?.usageMetadata;
-  const told = REASONS[String(last?.candidates[0]?.finishReason)];
-  return {
-    text: textOf(parts),
-    thoughts: one(thoughtsOf(parts)),
-    calls,
-    finish: told ?? (calls.length > 0 ? "calls" : "stop"),
-    usage: usage && {
-      input: usage.promptTokenCount ?? 0,
-      cached: usage.cachedContentTokenCount ?? 0,
-      output: (usage.candidatesTokenCount ?? 0) + (usage.thoughtsTokenCount ?? 0),
-      reasoning: usage.thoughtsTokenCount ?? 0,
-      total: usage.totalTokenCount ?? 0,
-    },
-  };
-}
-
 export const CLIENTS: readonly Client[] = [chat, responses, messages, gemini];
+
+function faultsAt(answers: readonly Answer[]): string[] {
+  return dataPresent ? answers.flatMap(faults) : [];
+}
 
 export function faultsOf(schema: string, values: readonly object[]): string[] {
   return values.flatMap((value) => {

@@ -6,7 +6,8 @@ import Anthropic from "@anthropic-ai/sdk";
 import OpenAI from "openai";
 import pinned from "../clients/versions.json";
 import type { Answer } from "../dialects/gemini/play.ts";
-import { type Name, saidByAnswers, saidByCompletion, saidByMessage } from "./dialects.ts";
+import { saidByAnswers, saidByCompletion, saidByMessage } from "./answers.ts";
+import type { Name } from "./dialects.ts";
 import type { Json } from "./gateway.ts";
 import { type Said, saidByResponse } from "./said.ts";
 

@@ -1,14 +1,15 @@
 // Holds values against the schemas cut from the official specifications, choosing the part of a union by the value's type.
 
 import Ajv, { type ValidateFunction } from "ajv/dist/2020.js";
-import { dataText } from "../data.ts";
+import { dataPresent, dataText } from "../data.ts";
 import type { Json } from "./gateway.ts";
 
 const ajv = new Ajv({ strict: false, validateFormats: false });
 const validators = new Map<string, ValidateFunction>();
 
-/** Why the official schema of this name refuses a value; undefined when it does not. */
+/** Why the official schema of this name refuses a value; undefined when it does not, or is not there. */
 export function fault(name: string, value: object): string | undefined {
+  if (!dataPresent) return undefined;
   const type = String((value as Json).type);
   const key = `${name} ${type}`;
   let validate = validators.get(key);
