@@ -142,3 +142,52 @@ test("limits.heartbeat says something in time, and 0 says nothing at all", async
   expect([beats(text), typesOf(text).at(-1)]).toEqual([0, "response.completed"]);
   expect(await (await it.ask("SLOW 150 ;; SAY one two three four", { stream: false })).text()).toMatch(/^\{/);
 });
+
+test("an upstream whose catalogue never comes holds up the first requests only, and not for long", async () => {
+  let turns = 0;
+  using upstream = Bun.serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    idleTimeout: 0,
+    fetch(request) {
+      if (request.method === "GET") return new Promise<Response>(() => undefined);
+      turns++;
+      return Response.json({ error: { message: "no", type: "invalid_request_error" } }, { status: 400 });
+    },
+  });
+  const up = { kind: "openai", baseUrl: `http://127.0.0.1:${upstream.port}/v1`, accounts: [{ apiKey: "sk-x" }] };
+  await using gateway = await startGateway({ config: { upstreams: { up } } });
+  const took = async () => {
+    const began = performance.now();
+    const response = await asking(gateway.base, false);
+    expect([response.status, ((await response.json()) as Envelope).error.message]).toEqual([400, "no"]);
+    return performance.now() - began;
+  };
+  expect(await took()).toBeLessThan(3000);
+  await gateway.printed(/the catalogue of an upstream could not be read/);
+  for (let at = 0; at < 3; at++) expect(await took()).toBeLessThan(700);
+  expect(turns).toBe(4);
+});
+
+test("while it drains, readiness is refused in every way a balancer may ask, and health is not", async () => {
+  await using it = await ring({ config: { limits: { drain: "5s" } } });
+  const { url } = it.gateway;
+  const probe = (path: string, method: string) =>
+    fetch(`${url}${path}`, { method, keepalive: true }).then(({ status }) => status);
+  expect([await probe("/readyz", "GET"), await probe("/readyz", "HEAD")]).toEqual([200, 200]);
+  const open = await it.ask("SLOW 100 ;; LONG 20");
+  const probing = (async () => {
+    const seen = new Set<string>();
+    for (;;) {
+      try {
+        for (const method of ["GET", "HEAD"]) seen.add(`${method} ${await probe("/readyz", method)}`);
+      } catch {
+        return seen;
+      }
+    }
+  })();
+  it.gateway.signal("SIGTERM");
+  expect(typesOf((await readAll(open)).text).at(-1)).toBe("response.completed");
+  expect([...(await probing)].sort()).toEqual(expect.arrayContaining(["GET 503", "HEAD 503"]));
+  expect(await it.gateway.exited).toBe(0);
+});
