@@ -5,6 +5,7 @@ import { type Client, chat, gemini, messages, type Name, responses } from "./dia
 import { type Gateway, type Json, startFromSource } from "./gateway.ts";
 import { BEGUN, CREATED, events, type Scripted, startScripted } from "./scripted.ts";
 
+const CHAT_MODEL = "some-model";
 const CLIENTS = [chat, responses, messages, gemini];
 const json =
   (status: number, body: Json, headers: Record<string, string> = {}) =>
@@ -43,7 +44,14 @@ const UPSTREAM: Record<string, () => Response | Promise<Response>> = {
   edge: () => new Response("<html>Just a moment</html>", { status: 403, headers: { "content-type": "text/html" } }),
   silent: () => new Promise<Response>(() => undefined),
   cut: () => events(CREATED),
+  nonsense: () => sse("data: {nonsense\n\n"),
+  "chat-error-inside": () =>
+    sse(`data: ${JSON.stringify({ error: { code: "rate_limit_exceeded", message: "slow" } })}\n\n`),
 };
+
+function sse(text: string): Response {
+  return new Response(text, { headers: { "content-type": "text/event-stream" } });
+}
 
 interface Row {
   code: string;
@@ -73,6 +81,7 @@ const ROWS: Record<string, Row> = {
   edge: { code: "upstream_edge_challenge", status: 502, ...never },
   silent: { code: "upstream_timeout", status: 504 },
   cut: { code: "stream_error", status: 502 },
+  ...Object.fromEntries(Object.entries(onChatWire()).map(([name, row]) => [`${name}, on the chat wire`, row])),
   unreachable: { code: "upstream_unreachable", status: 502, ask: { model: "nowhere" } },
   "a bad key": { code: "invalid_api_key", status: 401, ask: { key: "wrong-key-000" } },
   "no key": { code: "invalid_api_key", status: 401, ask: { key: "" } },
@@ -105,6 +114,25 @@ const ROWS: Record<string, Row> = {
   },
 };
 
+/** The same words over the other wire. */
+function onChatWire(): Record<string, Row> {
+  const ask = (name: string) => ({ ask: { model: CHAT_MODEL, text: `script ${name}` } });
+  return {
+    "rate-limit": { code: "rate_limit_exceeded", status: 429, retryAfter: "7", ...ask("rate-limit") },
+    "an error inside": { code: "rate_limit_exceeded", status: 429, ...ask("chat-error-inside") },
+    overflow: { code: "context_length_exceeded", status: 400, ...never, ...ask("overflow") },
+    overloaded: {
+      code: "server_is_overloaded",
+      status: 503,
+      own: { messages: 529 },
+      retryAfter: "2",
+      ...ask("overloaded"),
+    },
+    credential: { code: "upstream_auth_failed", status: 503, ...never, ...ask("credential") },
+    nonsense: { code: "stream_error", status: 502, ...ask("nonsense") },
+  };
+}
+
 const MODELS = [{ id: "gpt-5" }, { id: "gpt-5.5" }];
 const LICENCES = [
   { id: "all", key: "all-key-0000" },
@@ -130,6 +158,7 @@ beforeAll(async () => {
   const limits = { retries: 0, connect: "200ms", firstByte: "200ms", body: "64KiB" };
   const upstreams = {
     up: { kind: "openai", baseUrl: upstream.url, accounts },
+    chat: { kind: "compatible", wire: "chat", baseUrl: upstream.url, models: [CHAT_MODEL] },
     gone: { kind: "openai", baseUrl: "http://127.0.0.1:9", accounts, models: ["nowhere"] },
   };
   const plugins = [{ auth: { keys: LICENCES } }, "model-effort", "translate", "usage-log"];
