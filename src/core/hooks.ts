@@ -1,6 +1,5 @@
 // The vocabulary of plugins: the exchange as a plugin sees it, and the closed set of hooks.
 
-import type { Block } from "./block.ts";
 import type { Event } from "./event.ts";
 import type { Failure } from "./failure.ts";
 import type { Mint } from "./mint.ts";
@@ -231,5 +230,3 @@ export interface Plugin<Options = unknown> {
   readonly options?: unknown;
   setup(host: Host, options: Options): Hooks;
 }
-
-export type { Block };

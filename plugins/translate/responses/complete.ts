@@ -4,11 +4,6 @@ import { type Item, type ReplyContext, usageOf } from "codexd/plugin";
 
 type Fields = Record<string, unknown>;
 
-/** The output that a client should see: the upstream's own, or the finished items when it left some out (wire/codex.md B.5). */
-export function withOutput(output: unknown, items: readonly Item[]): unknown {
-  return Array.isArray(output) && output.length >= items.length ? output : [...items];
-}
-
 /** A complete Response object (OpenAI API reference, The Response object); what the upstream said always wins. */
 export function completeResponse(response: Fields, context: ReplyContext): Fields {
   const { turn } = context;

@@ -1,7 +1,7 @@
 // The identity: frames of a Responses upstream pass byte for byte, with the four exceptions of translation.md, section 1.
 
 import { type Chunk, type Encoder, Event, type Failure, type Item, type ReplyContext, usageOf } from "codexd/plugin";
-import { completeResponse, withOutput } from "./complete.ts";
+import { completeResponse } from "./complete.ts";
 
 const TERMINAL = new Set(["response.completed", "response.incomplete", "response.failed"]);
 
@@ -34,11 +34,7 @@ export function encoder(context: ReplyContext): Encoder {
 function terminal(event: Event, done: readonly Event[]): Event {
   const response = event.data.response as Record<string, unknown> | undefined;
   if (!response || event.type === "response.failed") return event;
-  const items = done.map((one) => one.data).sort(byIndex);
-  const output = withOutput(
-    response.output,
-    items.map((data) => data.item as Item),
-  );
+  const output = isWhole(response.output, done) ? response.output : itemsOf(done);
   const usage = response.usage as Record<string, Record<string, unknown>> | null | undefined;
   const bare =
     usage &&
@@ -46,6 +42,16 @@ function terminal(event: Event, done: readonly Event[]): Event {
       usage.output_tokens_details?.reasoning_tokens === undefined);
   if (output === response.output && !bare) return event;
   return Event.of({ ...event.data, response: { ...response, output, ...(bare && { usage: usageOf(usage) }) } });
+}
+
+/** The upstream's own output wins, unless it left finished items out (wire/codex.md B.5). */
+function isWhole(output: unknown, done: readonly Event[]): boolean {
+  return Array.isArray(output) && output.length >= done.length;
+}
+
+function itemsOf(done: readonly Event[]): Item[] {
+  const items = done.map((event) => event.data).sort(byIndex);
+  return items.map(({ item }) => item as Item);
 }
 
 function byIndex(a: { [field: string]: unknown }, b: { [field: string]: unknown }): number {
