@@ -16,9 +16,9 @@ export class Collector {
   push(event: Event): void {
     if (event.type === "response.created" || event.type === "response.in_progress")
       this.#begun = { ...this.#begun, ...objectOf(event.data.response) };
-    else if (event.type === "response.output_item.done" && event.data.item) {
+    else if (event.type === "response.output_item.done" && isItem(event.data.item)) {
       const { output_index: at, item } = event.data;
-      this.#items.push({ at: typeof at === "number" ? at : this.#items.length, item: item as Item });
+      this.#items.push({ at: typeof at === "number" ? at : this.#items.length, item });
     } else if (event.type === "response.output_text.delta") {
       for (const block of this.#fold.push(event)) if (block.kind === "delta") this.#text += block.text;
     } else if (event.type === "response.completed" || event.type === "response.incomplete")
@@ -33,7 +33,7 @@ export class Collector {
   response(type: string): Record<string, unknown> {
     const ended = this.#ended ?? {};
     const items = this.#items.toSorted((a, b) => a.at - b.at).map(({ item }) => item);
-    const told = Array.isArray(ended.output) ? (ended.output as Item[]) : [];
+    const told = Array.isArray(ended.output) ? ended.output.filter(isItem) : [];
     return {
       ...this.#begun,
       status: type === "response.incomplete" ? "incomplete" : "completed",
@@ -54,6 +54,11 @@ export class Collector {
       },
     ];
   }
+}
+
+/** Nonsense in a place for items is left out: no dialect could say it. */
+function isItem(value: unknown): value is Item {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function objectOf(value: unknown): Record<string, unknown> {

@@ -314,7 +314,9 @@ export class BlockFold {
     const response = (data.response ?? {}) as Record<string, unknown>;
     this.#start(response, out);
     // Items that only the terminal event has are real; items already seen are only completed from it.
-    const output = Array.isArray(response.output) ? (response.output as Item[]) : [];
+    const output = (Array.isArray(response.output) ? (response.output as (Item | null)[]) : []).filter(
+      (item): item is Item => typeof item === "object" && item !== null,
+    );
     for (const [index, item] of output.entries()) {
       const slot = this.#slots.repeated(item, index, output);
       if (!slot) this.#done({ type: "", item }, out);

@@ -17,7 +17,7 @@ import { isObject } from "./schema.ts";
 import { opened, withoutCiphertext } from "./sealed.ts";
 import { sniff } from "./sniff.ts";
 import { TurnStates } from "./turn-state.ts";
-import { eventsOfWhole } from "./whole.ts";
+import { eventsOfWhole, notAnAnswer } from "./whole.ts";
 
 export interface UpstreamSettings {
   name: string;
@@ -174,9 +174,11 @@ export class ResponsesUpstream implements Upstream {
     const asked = opened(sealed, credentials.account);
     const reply = await this.#post("/responses/compact", asked, exchange, credentials, signal);
     const { status, headers } = reply.response;
-    const body = await this.#connection.json(reply, secretsOf(credentials));
-    if (restore && isObject(body) && Array.isArray(body.output))
-      body.output = body.output.map((item) => restore.item(item));
+    const secrets = secretsOf(credentials);
+    const body = await this.#connection.json(reply, secrets);
+    if (!isObject(body) || !Array.isArray(body.output))
+      throw notAnAnswer(body, { upstream: this.name, secrets, now: this.#services.clock() });
+    if (restore) body.output = body.output.map((item) => restore.item(item));
     return { account: credentials.account, status, headers: passingHeaders(headers), body };
   }
 

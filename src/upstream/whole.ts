@@ -22,8 +22,8 @@ export function eventsOfWhole(response: unknown, context: FailureContext): Event
   return events;
 }
 
-/** Some providers put an error into a success. */
-function notAnAnswer(body: unknown, context: FailureContext): Failure {
+/** What an answer without `output` is instead: some providers put an error into a success. */
+export function notAnAnswer(body: unknown, context: FailureContext): Failure {
   if (isObject(body) && isObject(body.error)) {
     const status = typeof body.error.code === "number" ? body.error.code : 502;
     return failureOfAnswer(status, new Headers(), JSON.stringify(body), context);
