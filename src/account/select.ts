@@ -32,14 +32,23 @@ export class Selector {
     const pinned = this.#pins.get(session);
     const first = handles.filter(({ name }) => name === pinned);
     const rest = handles.filter(({ name }) => name !== pinned);
-    const ranked = rest.map((handle, at) => ({
-      handle,
-      rank: this.#rankOf(handle.name),
-      key: this.#key(handle, at, rest.length, session),
-    }));
-    ranked.sort((a, b) => b.rank.priority - a.rank.priority || a.key[0] - b.key[0] || a.key[1] - b.key[1]);
+    const priorityOf = ({ name }: AccountHandle) => this.#rankOf(name).priority;
+    const priorities = [...new Set(rest.map(priorityOf))].sort((a, b) => b - a);
+    const ranked = priorities.flatMap((priority) =>
+      this.#among(
+        rest.filter((handle) => priorityOf(handle) === priority),
+        session,
+      ),
+    );
     if (first.length === 0) this.#turn++;
-    return [...first, ...ranked.map(({ handle }) => handle)];
+    return [...first, ...ranked];
+  }
+
+  /** Accounts of one priority, in the order of the strategy. */
+  #among(equals: readonly AccountHandle[], session: string): AccountHandle[] {
+    const ranked = equals.map((handle, at) => ({ handle, key: this.#key(handle, at, equals.length, session) }));
+    ranked.sort((a, b) => a.key[0] - b.key[0] || a.key[1] - b.key[1]);
+    return ranked.map(({ handle }) => handle);
   }
 
   /** The session's turn was answered by this account: the next one goes there too. */

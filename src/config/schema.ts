@@ -10,6 +10,7 @@ export type Meaning = "duration" | "size" | "path" | "url" | "secret";
 const REASONING = ["both", "reasoning_content", "reasoning", "think", "none"] as const;
 export const KINDS = ["chatgpt", "openai", "compatible"] as const;
 export const WIRES = ["responses", "compact", "chat"] as const;
+const STRATEGIES = ["least-used", "round-robin", "fill-first"];
 
 /** The built-in plugins, in the order of the default chain. */
 export const DEFAULT_CHAIN = ["auth", "model-effort", "translate", "usage-log", "compact"] as const;
@@ -126,6 +127,21 @@ const account = Type.Object(
       Type.String({ minLength: 1, description: "The ChatGPT account id that belongs to `accessToken`." }),
     ),
     apiKey: Type.Optional(Type.String({ minLength: 1, meaning: "secret", description: "An API key." })),
+    priority: Type.Optional(
+      Type.Integer({
+        minimum: -1000,
+        maximum: 1000,
+        description: "Accounts of a higher priority are asked first, the others when none of those can be. Default: 0.",
+      }),
+    ),
+    weight: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 1000,
+        description:
+          "Share of new sessions among accounts of one priority that are used alike (strategy least-used). Default: 1.",
+      }),
+    ),
   },
   {
     additionalProperties: false,
@@ -174,6 +190,13 @@ const upstream = Type.Object(
       }),
     ),
     accounts: Type.Optional(Type.Array(account, { description: "Credentials, in order of preference." })),
+    strategy: Type.Optional(
+      oneOf(STRATEGIES, {
+        default: "least-used",
+        description:
+          "Which account a new session gets: `least-used` the one with most room in its usage windows, `round-robin` each in turn, `fill-first` the first until it is full. A session stays with its account while that works.",
+      }),
+    ),
     models: Type.Optional(
       Type.Array(Type.String({ minLength: 1 }), {
         description: "Models it serves, where it has no catalogue of its own or not all of it is wanted.",

@@ -1,10 +1,20 @@
 // Completes the configured upstreams with the defaults of their kind, and names their accounts.
 
 /** One upstream credential. */
-export type AccountConfig =
+export type AccountConfig = (
   | { name: string; authFile: string; refresh?: boolean }
   | { name: string; accessToken: string; accountId?: string }
-  | { name: string; apiKey: string };
+  | { name: string; apiKey: string }
+) &
+  Rank;
+
+/** Which of several accounts is asked. */
+interface Rank {
+  /** Higher ones are asked first; 0 when left out. */
+  priority?: number;
+  /** Share of new sessions among accounts of one priority; 1 when left out. */
+  weight?: number;
+}
 
 /** A backend, complete. */
 export interface UpstreamConfig {
@@ -17,6 +27,7 @@ export interface UpstreamConfig {
   /** Sent where the backend demands instructions and the client gave none. */
   instructions: string;
   accounts: AccountConfig[];
+  strategy: "least-used" | "round-robin" | "fill-first";
   models?: string[];
   /** Only for wire chat. */
   chat?: { reasoningField?: "reasoning_content" | "reasoning"; think?: boolean };
@@ -34,7 +45,7 @@ const BASE_URLS = {
   compatible: undefined,
 };
 
-interface FileAccount {
+interface FileAccount extends Rank {
   name?: string;
   authFile?: string;
   refresh?: boolean;
@@ -71,6 +82,7 @@ export function readUpstreams(file: Record<string, FileUpstream | undefined>, pr
       chatgptUrl: given.chatgptUrl ?? CHATGPT_URL,
       instructions: given.instructions ?? INSTRUCTIONS,
       accounts: readAccounts(name, given.accounts ?? [], taken, problem),
+      strategy: given.strategy ?? "least-used",
       ...(given.models ? { models: given.models.filter((model) => model !== undefined) } : {}),
       ...(hasKeys(given.chat) ? { chat: given.chat } : {}),
     });
@@ -115,9 +127,14 @@ function readAccount(name: string, given: FileAccount, path: string, problem: Pr
     problem(`${path}.accountId`, "found without accessToken; legal only beside it");
   if (refresh !== undefined && authFile === undefined)
     problem(`${path}.refresh`, "found without authFile; legal only beside it");
-  if (authFile !== undefined) return { name, authFile, ...(refresh === undefined ? {} : { refresh }) };
-  if (accessToken !== undefined) return { name, accessToken, ...(accountId === undefined ? {} : { accountId }) };
-  return apiKey === undefined ? undefined : { name, apiKey };
+  const rank = {
+    ...(given.priority === undefined ? {} : { priority: given.priority }),
+    ...(given.weight === undefined ? {} : { weight: given.weight }),
+  };
+  if (authFile !== undefined) return { name, authFile, ...(refresh === undefined ? {} : { refresh }), ...rank };
+  if (accessToken !== undefined)
+    return { name, accessToken, ...(accountId === undefined ? {} : { accountId }), ...rank };
+  return apiKey === undefined ? undefined : { name, apiKey, ...rank };
 }
 
 /**

@@ -107,7 +107,7 @@ export function upstreamsOf(
 
 /** Logins join the upstreams of kind chatgpt by themselves, and API keys those of kind openai. */
 function accountsSetting(
-  { kind, baseUrl, issuer, chatgptUrl }: UpstreamConfig,
+  { kind, baseUrl, issuer, chatgptUrl, strategy }: UpstreamConfig,
   { upstreams }: Config,
   { log, store }: { log: Log; store?: Pick<Store, "accounts"> },
 ): AccountsSetting {
@@ -117,6 +117,7 @@ function accountsSetting(
   return {
     log,
     issuer,
+    strategy,
     kinds: kinds[kind],
     taken: new Set(upstreams.flatMap(({ accounts }) => accounts.map(({ name }) => name))),
     ...(store ? { store: store.accounts } : {}),
