@@ -1,0 +1,37 @@
+// What the gate holds the bench to: ratios within one run, never absolute times.
+import { Comparison, cpuOfBig, cpuOfEvents, figure, jsonOf, median, type Results } from "./table.ts";
+
+/** CPU for each event, against nginx. */
+const EVENTS: Record<string, number> = {
+  "codexd identity": 1.75,
+  "codexd chat": 2.75,
+  "codexd messages": 2.75,
+  "codexd gemini": 2.75,
+};
+/** CPU of a 400 KB turn, against one JSON.parse and one JSON.stringify of it. */
+const BIG = 3;
+/** An event may be late by so many times the pace. */
+const LATE = 10;
+const PACE_MS = 20;
+
+/** What does not hold, in words. */
+export function broken(results: Results): string[] {
+  const all = new Comparison(results.samples);
+  const problems: string[] = [];
+  for (const [arm, most] of Object.entries(EVENTS)) {
+    const ratio = median(all.ratio(arm, cpuOfEvents));
+    if (ratio > most) problems.push(`${arm} needs ${figure(ratio)} × nginx's CPU for each event; at most ${most}`);
+    const big = median(all.values(arm, cpuOfBig)) / jsonOf(arm, results.json);
+    if (big > BIG) problems.push(`${arm} needs ${figure(big)} × JSON alone for a 400 KB turn; at most ${BIG}`);
+  }
+  for (const { arm, round, loaded, steady } of results.samples) {
+    if (!arm.startsWith("codexd")) continue;
+    for (const load of steady ? [loaded, steady] : [loaded]) {
+      const wrong = load.lost + load.reordered + load.broken + load.unfinished;
+      if (wrong > 0) problems.push(`${arm}, round ${round}: ${wrong} events lost, reordered or broken off`);
+      if (load.delay.max / 1000 > LATE * PACE_MS)
+        problems.push(`${arm}, round ${round}: an event was ${figure(load.delay.max / 1000)} ms late`);
+    }
+  }
+  return problems;
+}

@@ -1,0 +1,169 @@
+// `bun run bench`: measures codexd beside nginx and haproxy on this machine and prints the table that the README quotes.
+//
+//   bun run bench                        five rounds, about twelve minutes
+//   bun run bench --quick                two short rounds, for the gate
+//   bun run bench --check                exits with 1 when a promise of the gate does not hold
+//   bun run bench --rounds 1 --arms nginx,identity
+//
+// $CODEXD_BINARY names a binary to measure instead of one built from this tree. Raw numbers are kept in .cache/bench.
+import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { cpus, loadavg, tmpdir, totalmem } from "node:os";
+import { join, relative, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { type Arm, codexdArms, type Place, startHaproxy, startNginx, versions } from "./arms.ts";
+import { broken } from "./check.ts";
+import { aborts, active, amongBig, idle, slope } from "./held.ts";
+import { pinSelf } from "./program.ts";
+import { type Amount, FULL, measure, moved, QUICK, type Sample, shuffled, warm } from "./rounds.ts";
+import { jsonCost, refusals, starts } from "./single.ts";
+import { markdown, type Results } from "./table.ts";
+import { Tools } from "./tools.ts";
+import { DIALECTS, turn } from "./turns.ts";
+
+const root = resolve(import.meta.dir, "../..");
+const { values } = parseArgs({
+  options: {
+    quick: { type: "boolean", default: false },
+    check: { type: "boolean", default: false },
+    rounds: { type: "string" },
+    arms: { type: "string" },
+  },
+});
+const amount: Amount = { ...(values.quick ? QUICK : FULL), ...(values.rounds && { rounds: Number(values.rounds) }) };
+const skipped: string[] = [];
+
+const say = (text: string) => process.stderr.write(`${text}\n`);
+
+function binaryIn(folder: string): string {
+  if (process.env.CODEXD_BINARY) return resolve(root, process.env.CODEXD_BINARY);
+  const to = join(folder, "codexd");
+  const { exitCode, stderr } = Bun.spawnSync([process.execPath, "src/build.ts", "--outfile", to], { cwd: root });
+  if (exitCode !== 0) throw new Error(`the binary does not build:\n${stderr}`);
+  return to;
+}
+
+const isWanted = ({ name }: Arm) => !values.arms || values.arms.split(",").some((end) => name.endsWith(end));
+
+async function rivals(place: Place): Promise<Arm[]> {
+  const found: Arm[] = [];
+  for (const start of [startNginx, startHaproxy]) {
+    const arm = await start(place);
+    if (typeof arm !== "string") found.push(arm);
+    else if (!skipped.includes(arm)) skipped.push(arm);
+  }
+  return found;
+}
+
+async function stop(arms: readonly Arm[]): Promise<void> {
+  for (const gateway of new Set(arms.map((arm) => arm.gateway))) await gateway?.stop();
+}
+
+function directTo(tools: Tools): Arm {
+  return { name: "direct", port: tools.port, base: "", dialect: "responses", headers: [] };
+}
+
+type Rounds = Pick<Results, "samples" | "voidSamples" | "voided" | "disturbed">;
+
+async function rounds(tools: Tools, place: Place): Promise<Rounds> {
+  const direct = directTo(tools);
+  const started = [
+    ...(await rivals(place)),
+    ...(await codexdArms(place, { usageLog: true })),
+    ...(await codexdArms(place, { usageLog: false })),
+  ];
+  const arms = started.filter(isWanted);
+  for (const arm of [direct, ...arms]) await warm(tools, arm);
+  const good: Sample[] = [];
+  const spoilt: Sample[] = [];
+  let voided = 0;
+  for (let round = 1, left = amount.rounds; left > 0 && voided < amount.rounds; round++) {
+    const seen = [await measure(tools, direct, round, amount, true)];
+    for (const arm of shuffled(arms))
+      seen.push(await measure(tools, arm, round, amount, !arm.name.endsWith("no usage-log")));
+    seen.push(await measure(tools, direct, round, amount, true));
+    const isVoid = moved(seen[0] as Sample, seen.at(-1) as Sample);
+    say(`round ${round}${isVoid ? " is void: direct moved more than twofold" : ""}, load ${loadavg()[0]?.toFixed(1)}`);
+    (isVoid ? spoilt : good).push(...seen);
+    if (isVoid) voided++;
+    else left--;
+  }
+  await stop(started);
+  const disturbed = good.length === 0;
+  return { samples: disturbed ? spoilt : good, voidSamples: disturbed ? [] : spoilt, voided, disturbed };
+}
+
+type Holding = Pick<Results, "held" | "active" | "aborts" | "amongBig" | "slope">;
+
+/** In processes of their own, so that memory starts from what a start needs. */
+async function holding(tools: Tools, place: Place): Promise<Holding> {
+  const results: Holding = { held: [], active: [], aborts: [], amongBig: {}, slope: [] };
+  const direct = directTo(tools);
+  const started = [...(await rivals(place)), ...(await codexdArms(place, { usageLog: true }))];
+  for (const arm of started.filter(isWanted)) {
+    say(`${arm.name}: what it holds`);
+    await warm(tools, arm);
+    if (arm.dialect === "responses") results.held.push(await idle(tools, arm, 5000));
+    else results.held.push(await idle(tools, arm, 1000));
+    results.active.push(await active(tools, arm, 1000));
+    results.aborts.push(await aborts(tools, arm, 200));
+    const longest: number[] = [];
+    for (let repeat = 0; repeat < Math.min(3, amount.rounds); repeat++)
+      longest.push((await amongBig(tools, arm)) - (await amongBig(tools, direct)));
+    results.amongBig[arm.name] = longest;
+  }
+  await stop(started);
+  if (!values.quick) {
+    const fresh = await codexdArms(place, { usageLog: true });
+    results.slope = await slope(tools, fresh[1] as Arm, 10_000);
+    await stop(fresh);
+  }
+  return results;
+}
+
+async function run(tools: Tools, place: Place): Promise<Results> {
+  const processor = cpus()[0]?.model ?? "unknown";
+  const load = () => Math.round((loadavg()[0] ?? 0) * 10) / 10;
+  const machine = {
+    processor,
+    cores: cpus().length,
+    memoryGb: Math.round(totalmem() / 2 ** 30),
+    loadBefore: load(),
+    loadAfter: 0,
+  };
+  const compared = await rounds(tools, place);
+  const json: Record<string, number> = {};
+  for (const dialect of DIALECTS) json[dialect] = await jsonCost(turn(dialect, 400_000, true).body, place.folder);
+  const held = await holding(tools, place);
+  const started = await starts(place, values.quick ? 5 : 11);
+  const refused = await refusals(tools, place, values.quick ? 500 : 2000);
+  machine.loadAfter = load();
+  return {
+    date: new Date().toISOString().slice(0, 10),
+    ...{ machine, versions: versions(place.binary), amount, ...compared, ...held, json, skipped },
+    ...{ starts: started, refusals: refused, binaryMb: statSync(place.binary).size / 2 ** 20 },
+  };
+}
+
+async function main(): Promise<number> {
+  for (const tool of ["gcc", "taskset"]) if (!Bun.which(tool)) throw new Error(`the bench needs ${tool}`);
+  pinSelf();
+  const kept = join(root, ".cache", "bench");
+  mkdirSync(kept, { recursive: true });
+  const folder = mkdtempSync(join(tmpdir(), "codexd-bench-"));
+  try {
+    await using tools = await Tools.start(folder);
+    const results = await run(tools, { binary: binaryIn(folder), upstream: tools.port, folder });
+    const file = join(kept, `${new Date().toISOString().replace(/[:.]/g, "-")}.json`);
+    writeFileSync(file, JSON.stringify(results));
+    process.stdout.write(`${markdown(results)}\n`);
+    say(`raw numbers: ${relative(process.cwd(), file)}`);
+    if (!values.check) return 0;
+    const problems = broken(results);
+    for (const problem of problems) say(`FAILED: ${problem}`);
+    return problems.length > 0 ? 1 : 0;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+process.exitCode = await main();

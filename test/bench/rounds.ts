@@ -1,0 +1,108 @@
+// The comparison: every arm under the same loads, in rounds, in random order, with the bare upstream before and after.
+import type { Arm } from "./arms.ts";
+import type { Load, Tools } from "./tools.ts";
+import { turn } from "./turns.ts";
+
+export const PACE = 20_000;
+/** Bodies of a coding agent's turns. */
+export const SIZES = [4_000, 40_000, 400_000] as const;
+
+/** How much is done in a round. */
+export interface Amount {
+  rounds: number;
+  /** Deltas of each of the 256 streams of the loaded run. */
+  events: number;
+  /** Streams of the run that measures the first delta, 64 of them open at once. */
+  turns: number;
+  /** Unary requests. */
+  requests: number;
+  /** Requests of each body size. */
+  bodies: number;
+}
+
+export const FULL: Amount = { rounds: 5, events: 200, turns: 256, requests: 2000, bodies: 40 };
+export const QUICK: Amount = { rounds: 2, events: 100, turns: 128, requests: 500, bodies: 15 };
+
+export interface Body {
+  bytes: number;
+  /** Milliseconds to the first delta, median. */
+  first: number;
+  /** Milliseconds of the gateway's processor for each request. */
+  cpu: number;
+}
+
+/** What one arm did in one round. Milliseconds, but for what the client printed. */
+export interface Sample {
+  arm: string;
+  round: number;
+  /** 256 streams at once. */
+  loaded: Load;
+  cpuPerThousandEvents?: number;
+  /** 64 streams at once, one after the other. */
+  steady?: Load;
+  unary?: Load;
+  cpuPerThousandRequests?: number;
+  bodies?: Body[];
+}
+
+export async function measure(tools: Tools, arm: Arm, round: number, amount: Amount, all: boolean): Promise<Sample> {
+  const cpu = () => arm.gateway?.cpu() ?? 0;
+  const small = turn(arm.dialect, 1000, true);
+
+  await tools.script(amount.events, PACE);
+  let before = cpu();
+  // The pause between starts shares no factor with the pace, or the streams would all be due at the same moments.
+  const loaded = await tools.load(arm, small, { streams: 256, events: amount.events, paceUs: PACE, staggerUs: 3917 });
+  const sample: Sample = { arm: arm.name, round, loaded };
+  if (arm.gateway) sample.cpuPerThousandEvents = ((cpu() - before) / loaded.events) * 1000;
+  if (!all) return sample;
+
+  await tools.script(50, PACE);
+  const steady = { streams: 64, total: amount.turns, events: 50, paceUs: PACE, staggerUs: 15_731 };
+  sample.steady = await tools.load(arm, small, steady);
+
+  await tools.script(2, 0); // a gateway may ask for a stream on its own account
+  before = cpu();
+  sample.unary = await tools.load(arm, turn(arm.dialect, 1000, false), { streams: 16, total: amount.requests });
+  if (arm.gateway) sample.cpuPerThousandRequests = ((cpu() - before) / amount.requests) * 1000;
+
+  sample.bodies = [];
+  await tools.script(1, 0);
+  for (const size of SIZES) {
+    const big = turn(arm.dialect, size, true);
+    before = cpu();
+    const { first } = await tools.load(arm, big, { total: amount.bodies, events: 1 });
+    sample.bodies.push({ bytes: big.body.length, first: first.p50 / 1000, cpu: (cpu() - before) / amount.bodies });
+  }
+  return sample;
+}
+
+/** A few seconds of everything, so that no arm is measured while its code is still being compiled. */
+export async function warm(tools: Tools, arm: Arm): Promise<void> {
+  await tools.script(30, 1000);
+  const { statuses, lost } = await tools.load(arm, turn(arm.dialect, 1000, true), {
+    streams: 64,
+    total: 640,
+    events: 30,
+  });
+  if (statuses["200"] !== 640 || lost > 0)
+    throw new Error(`${arm.name} cannot serve: statuses ${JSON.stringify(statuses)}, ${lost} events lost`);
+  await tools.script(1, 0);
+  await tools.load(arm, turn(arm.dialect, 1000, false), { streams: 16, total: 500 });
+  for (const size of SIZES) await tools.load(arm, turn(arm.dialect, size, true), { total: 10, events: 1 });
+}
+
+/** Whether the machine itself changed its pace between two direct runs: such a round says nothing about gateways. */
+export function moved(before: Sample, after: Sample): boolean {
+  const times = ({ loaded, steady }: Sample) => [loaded.delay.p50, steady?.first.p50 ?? 1, loaded.gap.p99];
+  const last = times(after);
+  return times(before).some((time, index) => {
+    const ratio = time / (last[index] ?? time);
+    return ratio > 2 || ratio < 0.5;
+  });
+}
+
+export function shuffled<T>(list: readonly T[]): T[] {
+  const rest = [...list];
+  return list.map(() => rest.splice(Math.floor(Math.random() * rest.length), 1)[0] as T);
+}
