@@ -10,6 +10,7 @@ const SCOPE = "openid profile email offline_access api.connectors.read api.conne
 
 /** The browser fetches the last page by a request of its own. */
 const LAST_PAGE_MS = 2_000;
+const LEAVE_MS = 500;
 
 export interface BrowserLoginSetting {
   issuer: Issuer;
@@ -86,8 +87,9 @@ class Listening implements BrowserLogin {
   }
 
   async stop(): Promise<void> {
-    const waited = this.#exchange ? Promise.race([this.#lastPage.promise, Bun.sleep(LAST_PAGE_MS)]) : undefined;
-    await waited;
+    if (this.#exchange) await Promise.race([this.#lastPage.promise, Bun.sleep(LAST_PAGE_MS)]);
+    // The page that ends it is still on its way.
+    await Promise.race([this.#server.stop(), Bun.sleep(LEAVE_MS)]);
     await this.#server.stop(true);
   }
 
@@ -162,6 +164,7 @@ function page(title: string, text: string, status = 200): Response {
   const body = `<!doctype html><html lang="en"><meta charset="utf-8"><title>${escaped(title)} – codexd</title><h1>${escaped(title)}</h1><p>${escaped(text)}</p></html>\n`;
   const headers = {
     "content-type": "text/html; charset=utf-8",
+    connection: "close",
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
     "cache-control": "no-store",
     "referrer-policy": "no-referrer",

@@ -3,6 +3,7 @@
 import type { Command } from "commander";
 import type { ModelInfo } from "../core/models.ts";
 import { configOption, jsonOption } from "./options.ts";
+import { anyStore } from "./store.ts";
 import { type Column, printJson, printTable } from "./table.ts";
 
 interface ModelsFlags {
@@ -32,18 +33,25 @@ export function addModels(program: Command): void {
 }
 
 async function resolve(flags: ModelsFlags): Promise<Resolved> {
-  const [{ loadConfig }, { upstreamsOf }, { Catalogue }, { createLog }, { versionInfo }] = await Promise.all([
-    import("../config/load.ts"),
-    import("../server/gateway.ts"),
-    import("../server/models.ts"),
-    import("../server/log.ts"),
-    import("./version.ts"),
-  ]);
-  const config = loadConfig(flags);
+  const [{ loadConfig }, { upstreamsOf }, { Catalogue }, { createLog }, { versionInfo }, { isLoggedIn }] =
+    await Promise.all([
+      import("../config/load.ts"),
+      import("../server/gateway.ts"),
+      import("../server/models.ts"),
+      import("../server/log.ts"),
+      import("./version.ts"),
+      import("./logged-in.ts"),
+    ]);
+  const config = loadConfig(flags, [], undefined, isLoggedIn);
+  using store = await anyStore({ ...flags, data: config.data });
   const log = createLog(config.log);
   const mint = { id: (prefix: string) => prefix + Bun.randomUUIDv7(), now: () => Math.floor(Date.now() / 1000) };
   const services = { log, clock: Date.now, mint, version: versionInfo().version };
-  const catalogue = new Catalogue(upstreamsOf(config, services), config.models, services);
+  const catalogue = new Catalogue(
+    upstreamsOf(config, { ...services, ...(store ? { store } : {}) }),
+    config.models,
+    services,
+  );
   // A server goes on without a slow catalogue; here it is all that was asked for, so wait as long as the look-up does.
   for (let waits = 0; waits < 4; waits++) await catalogue.ready();
   return { models: catalogue.all(), aliases: catalogue.aliases, default: catalogue.default };

@@ -1,9 +1,12 @@
 // The command line: every command registers itself here and loads its work when it is called.
 
 import { Command, CommanderError } from "commander";
+import { addAccounts } from "./accounts.ts";
 import { addConfig } from "./config.ts";
 import { addConnect } from "./connect.ts";
 import { addKeys } from "./keys.ts";
+import { addLogin } from "./login.ts";
+import { addLogout } from "./logout.ts";
 import { addModels } from "./models.ts";
 import { addOpenApi } from "./openapi.ts";
 import { addSandbox } from "./sandbox.ts";
@@ -27,7 +30,20 @@ export async function runProgram(args: readonly string[]): Promise<number> {
             .replace(/\n+/g, " ")}\n`,
         ),
     });
-  const commands = [addServe, addSandbox, addKeys, addUsage, addModels, addConfig, addOpenApi, addConnect, addVersion];
+  const commands = [
+    addServe,
+    addSandbox,
+    addLogin,
+    addLogout,
+    addAccounts,
+    addKeys,
+    addUsage,
+    addModels,
+    addConfig,
+    addOpenApi,
+    addConnect,
+    addVersion,
+  ];
   for (const add of commands) add(program);
   try {
     await program.parseAsync([...args], { from: "user" });

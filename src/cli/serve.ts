@@ -4,15 +4,19 @@ import { version } from "../../package.json";
 import { builtIn } from "../../plugins/index.ts";
 import { type Config, type Flags, loadConfig } from "../config/load.ts";
 import { serve as listen } from "../server/listen.ts";
+import { isLoggedIn } from "./logged-in.ts";
 
 /** Runs until a signal ends it; gives the exit code. */
 export async function serve(flags: Flags): Promise<number> {
-  const config = loadConfig(flags, builtIn);
-  const running = await listen(config, { builtIn, reload: async () => loadConfig(flags, builtIn), version });
+  const config = load(flags);
+  const running = await listen(config, { builtIn, reload: async () => load(flags), version });
   process.stdout.write(`codexd listening on ${running.base}\n`);
   if (config.sandbox) await invite(running.base, config);
   return await running.closed;
 }
+
+/** A login in the data directory is looked for only where no upstream is configured. */
+const load = (flags: Flags): Config => loadConfig(flags, builtIn, undefined, isLoggedIn);
 
 /** Lines to paste, so that the first thing anyone tries works. */
 async function invite(base: string, config: Config): Promise<void> {

@@ -28,6 +28,13 @@ export async function existingStore(flags: StoreFlags): Promise<OpenStore> {
   return await open(data);
 }
 
+/** The store that is there; undefined where there is none, which is no mistake of who only wants to look. */
+export async function anyStore(flags: StoreFlags): Promise<OpenStore | undefined> {
+  const { findData } = await import("../config/load.ts");
+  const data = findData(flags);
+  return existsSync(join(data, "codexd.db")) ? await open(data) : undefined;
+}
+
 async function open(data: string): Promise<OpenStore> {
   const { openStore } = await import("../store/index.ts");
   // A person at a terminal can wait for a lock longer than a server may.

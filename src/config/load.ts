@@ -59,17 +59,22 @@ export interface Flags {
   sandbox?: boolean | undefined;
 }
 
-/** The configuration to serve with, options of the given plugins checked too. Throws `ConfigError` with all problems at once. */
+/**
+ * The configuration to serve with, options of the given plugins checked too. Throws `ConfigError` with all problems at once.
+ * A data directory with a login of `codexd login` in it says enough where nothing else names an upstream: `loggedIn` tells.
+ */
 export function loadConfig(
   flags: Flags = {},
   plugins: readonly PluginShape[] = [],
   around: Surroundings = here(),
+  loggedIn: (data: string) => boolean = () => false,
 ): Config {
   const draft = new Draft(flags, around);
   const config = draft.read(draft.parse(), plugins);
   if (config.upstreams.length === 0 && !config.sandbox) {
     const fromEnvironment = upstreamOfEnvironment(around.env);
-    if (fromEnvironment) config.upstreams.push(fromEnvironment);
+    if (loggedIn(config.data)) config.upstreams.push(...upstreamsOfLogin());
+    else if (fromEnvironment) config.upstreams.push(fromEnvironment);
     else draft.problems.push(noUpstream(config.file));
   }
   draft.finish();
@@ -84,8 +89,32 @@ export function findData(flags: Pick<Flags, "config" | "data"> = {}, around: Sur
   return data;
 }
 
+/** Data directory and upstreams (the implied one too), for commands about accounts: nothing else has to be right, and no secret of the file has to be there. */
+export function findUpstreams(
+  flags: Pick<Flags, "config" | "data"> = {},
+  around: Surroundings = here(),
+): Pick<Config, "data" | "upstreams"> {
+  const draft = new Draft(flags, around);
+  const { data, upstreams } = (draft.parse() ?? {}) as Record<string, unknown>;
+  const found = draft.read({ ...(data === undefined ? {} : { data }), upstreams: withoutSecrets(upstreams) }, []);
+  draft.finish();
+  return { data: found.data, upstreams: found.upstreams.length > 0 ? found.upstreams : upstreamsOfLogin() };
+}
+
+/** A login happens in a shell that need not have the server's environment, where many secrets come from. */
+function withoutSecrets(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutSecrets);
+  if (typeof value !== "object" || value === null) return value;
+  const secret = (key: string, each: unknown) =>
+    (key === "accessToken" || key === "apiKey") && typeof each === "string" ? "secret" : withoutSecrets(each);
+  return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, secret(key, each)]));
+}
+
+/** What a login alone implies. */
+const upstreamsOfLogin = (): UpstreamConfig[] => readUpstreams({ codex: { kind: "chatgpt" } }, () => undefined);
+
 function noUpstream(file: string | undefined): string {
-  return `${file === undefined ? "no configuration file and no upstream" : `${file}: upstreams: none`}; start with --sandbox to try without an account, set OPENAI_API_KEY, or write \`upstreams\` into ${file ?? "codexd.yaml"}`;
+  return `${file === undefined ? "no configuration file and no upstream" : `${file}: upstreams: none`}; start with --sandbox to try without an account, run \`codexd login\`, set OPENAI_API_KEY, or write \`upstreams\` into ${file ?? "codexd.yaml"}`;
 }
 
 class Draft {

@@ -44,7 +44,11 @@ export function warningsOf(config: Config): string[] {
   const warnings: string[] = [];
   for (const { name, kind, accounts } of config.upstreams) {
     if (kind !== "compatible" && accounts.length === 0) {
-      warnings.push(`upstreams.${name}: no account; every request to it will fail`);
+      const help =
+        kind === "chatgpt"
+          ? "; every request to it will fail, unless `codexd login` made one"
+          : "; every request to it will fail";
+      warnings.push(`upstreams.${name}: no account${help}`);
     }
   }
   const chain = config.plugins.map(({ name }) => name);

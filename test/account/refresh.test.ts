@@ -2,7 +2,8 @@
 import { expect, test } from "bun:test";
 import type { Failure } from "../../src/core/failure.ts";
 import { thrownBy } from "../upstream/setting.ts";
-import { issuing, kept, stored, turn } from "./setting.ts";
+import { issuing, kept, stored } from "./setting.ts";
+import { turn } from "./turn.ts";
 
 const MINUTE = 60_000;
 

@@ -7,7 +7,7 @@ const { run, cwd, write } = place();
 describe("wrong usage is 2, with one line", () => {
   test.each([
     [["nope"], /unknown command 'nope'/],
-    [["login"], /unknown command 'login'/],
+    [["log"], /unknown command 'log'/],
     [["store"], /unknown command 'store'/],
     [["doctor"], /unknown command 'doctor'/],
     [["serve", "--prot", "1"], /unknown option '--prot' \(Did you mean --port\?\)/],
@@ -24,6 +24,10 @@ describe("wrong usage is 2, with one line", () => {
     [["usage", "--since", "yesterday"], /a duration such as 24h or 7d/],
     [["usage", "--by", "mood"], /Allowed choices are model, licence, session, account, dialect, day/],
     [["usage", "--csv", "--json"], /cannot be used with option '--json'/],
+    [["login", "--device", "--import", "auth.json"], /cannot be used with option/],
+    [["login", "--name", "a b"], /letters, digits/],
+    [["logout"], /missing required argument 'name'/],
+    [["accounts", "pause"], /missing required argument 'name'/],
     [["connect"], /missing required argument 'client'/],
     [["connect", "telnet"], /Allowed choices are claude-code, codex, gemini-cli/],
     [["connect", "curl", "--url", "nowhere"], /an address such as/],

@@ -110,7 +110,7 @@ describe("what is enough to start with", () => {
     (env) => {
       const [line, ...more] = fixture(undefined, env).problems();
       expect(line).toContain(
-        "start with --sandbox to try without an account, set OPENAI_API_KEY, or write `upstreams`",
+        "start with --sandbox to try without an account, run `codexd login`, set OPENAI_API_KEY, or write `upstreams`",
       );
       expect(more).toEqual([]);
     },
