@@ -24,7 +24,7 @@ describe.each(["chatgpt", "openai"] as const)("openai SDK before an upstream of 
   let setting: Setting;
   let openai: OpenAI;
   beforeAll(async () => {
-    setting = await startSetting("responses", { kind });
+    setting = await startSetting("responses", { kind, retries: 0 });
     openai = new OpenAI({ baseURL: `${setting.base}/v1`, apiKey: KEY, maxRetries: 0 });
   });
   afterAll(() => setting[Symbol.asyncDispose]());

@@ -1,8 +1,8 @@
 // The real opencode, headless, through the binary, on both wires, with exactly what `codexd connect opencode` prints.
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { dirname, join } from "node:path";
+import { beforeAll, describe, expect, test } from "bun:test";
+import { dirname } from "node:path";
 import { client } from "./install.ts";
-import { asking, connect, Desk, type Setting, startSetting, wires } from "./setting.ts";
+import { type Asked, asking, connect, Desk, type Outcome, startSetting, wires } from "./setting.ts";
 
 /** Nothing of it but the model is to be asked for over the network. */
 const OFFLINE = {
@@ -11,39 +11,36 @@ const OFFLINE = {
   OPENCODE_DISABLE_LSP_DOWNLOAD: "1",
 };
 
-describe.each(wires.map((wire) => ({ wire })))("opencode on the $wire wire", ({ wire }) => {
-  let setting: Setting;
-  let desk: Desk;
-  let printed: string;
+const providers = { "openai-compatible": "codexd", openai: "codexd-responses", anthropic: "codexd-messages" };
+const rows = wires.flatMap((wire) => Object.entries(providers).map(([name, provider]) => ({ wire, name, provider })));
+
+// A start of it is dear, so that one run shows both of what is asked.
+describe.each(rows)("opencode ($name) on the $wire wire", ({ wire, provider }) => {
+  let outcome: Outcome;
+  let asked: Asked[];
   beforeAll(async () => {
-    setting = await startSetting(wire);
+    await using setting = await startSetting(wire);
     const [settings, command] = await connect("opencode", setting.base);
-    desk = new Desk([dirname((await client("opencode-ai")).bin("opencode"))], OFFLINE);
+    const desk = new Desk([dirname((await client("opencode-ai")).bin("opencode"))], OFFLINE);
     desk.save(settings!);
-    desk.write("note.txt", "The secret is 4711.\n");
-    printed = command!.text;
-  });
-  afterAll(() => setting[Symbol.asyncDispose]());
+    const filePath = desk.write("note.txt", "The secret is 4711.\n");
+    const script = asking(command!.text, "opencode run").replace("codexd/", `${provider}/`);
+    outcome = await desk.run(script, { PROMPT: `CALL read ${JSON.stringify({ filePath })} ;; THEN SAY good-morning` });
+    asked = await setting.asked();
+  }, 120_000);
 
-  const ask = (provider: string, prompt: string) =>
-    desk.run(asking(printed, "opencode run").replace("codexd/", `${provider}/`), { PROMPT: prompt });
-
-  test("text: the answer is printed", async () => {
-    const { code, stdout } = await ask("codexd", "SAY good-morning");
-    expect(stdout.trim()).toBe("good-morning");
-    expect(code).toBe(0);
+  test("text: the last answer is printed", () => {
+    expect(outcome.stdout.trim(), outcome.stderr).toBe("good-morning");
+    expect(outcome.code).toBe(0);
   });
 
-  test.each(["codexd", "codexd-messages", "codexd-responses"])(
-    "tools: what read found comes back, with %s",
-    async (provider) => {
-      const { code, stdout, stderr } = await ask(
-        provider,
-        `CALL read ${JSON.stringify({ filePath: join(desk.project, "note.txt") })}`,
-      );
-      expect(stdout, stderr).toStartWith("tool said:");
-      expect(stdout).toContain("The secret is 4711.");
-      expect(code).toBe(0);
-    },
-  );
+  test("tools: what read found reaches the model", () => {
+    const results = asked.flatMap(({ body }): object[] =>
+      wire === "responses"
+        ? body.input!.filter(({ type }) => type === "function_call_output")
+        : body.messages!.filter(({ role }) => role === "tool"),
+    );
+    expect(results).toHaveLength(1);
+    expect(JSON.stringify(results)).toContain("The secret is 4711.");
+  });
 });

@@ -18,7 +18,7 @@ describe.each(rows)("$name on the $wire wire", ({ wire, entry }) => {
   let sdk: Sdk;
   const connection = () => ({ base: setting.base, key: KEY, model: MODEL });
   beforeAll(async () => {
-    setting = await startSetting(wire);
+    setting = await startSetting(wire, { retries: 0 });
     sdk = await entry.connect(connection());
   });
   afterAll(() => setting[Symbol.asyncDispose]());

@@ -53,10 +53,15 @@ interface Options {
   kind?: keyof typeof accountOf;
   /** What the licence is narrowed to; false for none, so that every caller is welcome as on a person's own machine. */
   licence?: { dialects?: string[]; models?: string[] } | false;
+  /** How often codexd itself asks again, with its pauses; its default unless told. */
+  retries?: number;
 }
 
 /** A gateway in front of a sandbox; with one licence, unless told otherwise. */
-export async function startSetting(wire: Wire, { kind = "chatgpt", licence = {} }: Options = {}): Promise<Setting> {
+export async function startSetting(
+  wire: Wire,
+  { kind = "chatgpt", licence = {}, retries = 1 }: Options = {},
+): Promise<Setting> {
   const sandbox = await startSandbox({ args: ["--wire", wire] });
   const upstream =
     wire === "chat"
@@ -68,6 +73,7 @@ export async function startSetting(wire: Wire, { kind = "chatgpt", licence = {} 
         };
   const gateway = await startGateway({
     config: {
+      limits: { retries },
       models: { default: MODEL },
       upstreams: { backend: upstream },
       plugins: [
@@ -178,7 +184,7 @@ export class Desk {
   }
 
   /** Runs a script to its end; fails, and ends the client, when it takes longer than a client ever should. */
-  async run(script: string, env: Record<string, string> = {}, milliseconds = 90_000): Promise<Outcome> {
+  async run(script: string, env: Record<string, string> = {}, milliseconds = 110_000): Promise<Outcome> {
     const { outcome, signal } = this.start(script, env);
     const limit = Bun.sleep(milliseconds).then(() => undefined);
     const ended = await Promise.race([outcome, limit]);

@@ -21,6 +21,9 @@ const ABILITIES = [
   "abort",
 ];
 
+/** Two tools at once are tools; and what comes back sealed was shown before. */
+const IMPLIED: Record<string, string> = { "parallel tools": "tools", "sealed reasoning": "reasoning" };
+
 /** The wires on which all tests of a client's ability passed, or that one failed. */
 type Cell = Set<string> | "fails";
 
@@ -29,13 +32,14 @@ const CASE = /<testcase name="([^":]+):[^"]*" classname="([^"]+) on the (\w+) wi
 
 function rowsOf(report: string): Map<string, Map<string, Cell>> {
   const rows = new Map<string, Map<string, Cell>>();
-  for (const [, ability = "", client = "", wire = "", body = ""] of report.matchAll(CASE)) {
+  for (const [, ability = "", name = "", wire = "", body = ""] of report.matchAll(CASE)) {
+    const client = name.replaceAll("&amp;", "&");
     const row = rows.get(client) ?? new Map<string, Cell>();
     rows.set(client, row);
     if (!ABILITIES.includes(ability)) throw new Error(`${client}: ${ability} is none of ${ABILITIES.join(", ")}`);
     add(row, ability, wire, body);
-    // What comes back sealed was shown before.
-    if (ability === "sealed reasoning") add(row, "reasoning", wire, body);
+    const less = IMPLIED[ability];
+    if (less) add(row, less, wire, body);
   }
   return rows;
 }
@@ -54,14 +58,17 @@ function show(cell: Cell | undefined): string {
 
 const line = (cells: string[]): string => `| ${cells.join(" | ")} |`;
 
-function tableOf(report: string): string {
+const byName = ([one]: [string, unknown], [other]: [string, unknown]): number =>
+  one.replace("@", "").localeCompare(other.replace("@", ""));
+
+export function tableOf(report: string): string {
   const rows = rowsOf(report);
   if (rows.size === 0) throw new Error("the report holds no test of a client");
   const used = ABILITIES.filter((ability) => [...rows.values()].some((row) => row.has(ability)));
   return [
     line(["client", ...used]),
     line(["client", ...used].map(() => "---")),
-    ...[...rows].map(([client, row]) => line([client, ...used.map((ability) => show(row.get(ability)))])),
+    ...[...rows].sort(byName).map(([client, row]) => line([client, ...used.map((ability) => show(row.get(ability)))])),
   ].join("\n");
 }
 
@@ -88,5 +95,7 @@ async function runTests(): Promise<string> {
   }
 }
 
-const given = process.argv[2];
-process.stdout.write(`${tableOf(given ? readFileSync(given, "utf8") : await runTests())}\n`);
+if (import.meta.main) {
+  const given = process.argv[2];
+  process.stdout.write(`${tableOf(given ? readFileSync(given, "utf8") : await runTests())}\n`);
+}
