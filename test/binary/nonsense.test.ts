@@ -64,6 +64,41 @@ const NONSENSE: Record<string, [bytes: string, mayAnswer?: true]> = {
   ],
 };
 
+/** The same for a provider that speaks Chat. */
+const CHAT_NONSENSE: typeof NONSENSE = {
+  ...Object.fromEntries(
+    ["no HTTP", "nothing", "204", "an empty stream", "empty JSON", "null", "a list", "an empty object"].map((name) => [
+      name,
+      NONSENSE[name] as [string],
+    ]),
+  ),
+  "an error in a success": NONSENSE["an error in a success"] as [string],
+  "only [DONE]": NONSENSE["only [DONE]"] as [string],
+  "no JSON": [events("{nope")],
+  "events that are none": [events("null", "5", '"x"', "[]", "{}", "[DONE]")],
+  "an error event": [events('{"error":"boom"}')],
+  "no choices": [answer(JSONS, '{"choices":null}')],
+  "choices that are none": [answer(JSONS, '{"choices":[null]}'), true],
+  "a message that is none": [answer(JSONS, '{"choices":[{"message":null}]}'), true],
+  "parts that are none": [
+    answer(
+      JSONS,
+      '{"choices":[{"message":{"content":[null,5],"tool_calls":[null,5,{},{"function":null}]}}],"usage":"x"}',
+    ),
+    true,
+  ],
+  "deltas that are none": [
+    events(
+      '{"choices":[null]}',
+      '{"choices":[{"delta":null}]}',
+      '{"choices":[{"delta":{"content":5,"tool_calls":[null,5,{},{"index":"x","function":null},{"index":0,"function":{"name":5,"arguments":{}}}]}}]}',
+      '{"choices":[{"delta":{"tool_calls":"x","reasoning_content":{}},"finish_reason":7}],"usage":[]}',
+      "[DONE]",
+    ),
+    true,
+  ],
+};
+
 const DIALECTS: [path: string, body: Record<string, unknown>, streams: boolean][] = [
   ["/v1/responses", { input: "x" }, true],
   ["/v1/chat/completions", { messages: [{ role: "user", content: "x" }] }, true],
@@ -73,7 +108,14 @@ const DIALECTS: [path: string, body: Record<string, unknown>, streams: boolean][
   ["/v1/responses/compact", { input: "x" }, false],
 ];
 
-test("no nonsense of an upstream becomes a false 200, our own error, a leak or a wait", async () => {
+for (const [wire, nonsense] of [
+  ["responses", NONSENSE],
+  ["chat", CHAT_NONSENSE],
+] as const)
+  test(`no nonsense of an upstream becomes a false 200, our own error, a leak or a wait: wire ${wire}`, () =>
+    expectSense(wire, nonsense));
+
+async function expectSense(wire: string, nonsense: typeof NONSENSE): Promise<void> {
   let reply = "";
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
@@ -84,7 +126,8 @@ test("no nonsense of an upstream becomes a false 200, our own error, a leak or a
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as { port: number };
   const up = {
-    kind: "openai",
+    kind: "compatible",
+    wire,
     baseUrl: `http://127.0.0.1:${port}/v1`,
     models: ["gpt-5.5"],
     accounts: [{ apiKey: KEY }],
@@ -92,7 +135,7 @@ test("no nonsense of an upstream becomes a false 200, our own error, a leak or a
   await using gateway = await startGateway({
     config: { limits: { retries: 0, idle: "2s", firstByte: "2s" }, upstreams: { up } },
   });
-  for (const [name, [bytes, mayAnswer]] of Object.entries(NONSENSE))
+  for (const [name, [bytes, mayAnswer]] of Object.entries(nonsense))
     for (const [path, body, streams] of DIALECTS)
       for (const stream of streams ? [false, true] : [false]) {
         reply = bytes;
@@ -105,10 +148,11 @@ test("no nonsense of an upstream becomes a false 200, our own error, a leak or a
         const here = [name, path, stream];
         expect([...here, text.includes(KEY), /internal_error/.test(text)]).toEqual([...here, false, false]);
         expect(performance.now() - began).toBeLessThan(3500);
-        if (mayAnswer) expect([...here, [200, 502].includes(response.status)]).toEqual([...here, true]);
+        // Compaction is a 400 on the wire that has none.
+        if (mayAnswer) expect([...here, [200, 400, 502].includes(response.status)]).toEqual([...here, true]);
         else expect([...here, response.status >= 400 && response.status !== 500]).toEqual([...here, true]);
       }
   expect(gateway.stderr()).not.toContain("internal error");
   for (const socket of sockets) socket.destroy();
   server.close();
-});
+}
