@@ -134,7 +134,7 @@ export async function codexdArms(place: Place, options: CodexdOptions): Promise<
 
 export function versions(binary: string): Record<string, string> {
   return {
-    codexd: lineOf(binary, "--version") ?? "?",
+    codexd: lineOf(binary, "version") ?? "?",
     nginx: lineOf("nginx", "-v")?.replace(/^.*nginx\//, "") ?? "absent",
     haproxy: /version (\S+)/.exec(lineOf("haproxy", "-v") ?? "")?.[1] ?? "absent",
     bun: Bun.version,

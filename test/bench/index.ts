@@ -3,6 +3,7 @@
 //   bun run bench                        five rounds, about twelve minutes
 //   bun run bench --quick                two short rounds, for the gate
 //   bun run bench --check                exits with 1 when a promise of the gate does not hold
+//   bun run bench --nice -10             before other programs of a machine that is not idle; told in the table
 //   bun run bench --rounds 1 --arms nginx,identity
 //
 // $CODEXD_BINARY names a binary to measure instead of one built from this tree. Raw numbers are kept in .cache/bench.
@@ -13,10 +14,10 @@ import { parseArgs } from "node:util";
 import { type Arm, codexdArms, type Place, startHaproxy, startNginx, versions } from "./arms.ts";
 import { broken } from "./check.ts";
 import { aborts, active, amongBig, idle, slope } from "./held.ts";
-import { pinSelf } from "./program.ts";
+import { settle } from "./program.ts";
 import { type Amount, FULL, measure, moved, QUICK, type Sample, shuffled, warm } from "./rounds.ts";
 import { jsonCost, refusals, starts } from "./single.ts";
-import { markdown, type Results } from "./table.ts";
+import { markdown, median, type Results } from "./table.ts";
 import { Tools } from "./tools.ts";
 import { DIALECTS, turn } from "./turns.ts";
 
@@ -25,6 +26,7 @@ const { values } = parseArgs({
   options: {
     quick: { type: "boolean", default: false },
     check: { type: "boolean", default: false },
+    nice: { type: "string", default: "0" },
     rounds: { type: "string" },
     arms: { type: "string" },
   },
@@ -99,7 +101,11 @@ async function holding(tools: Tools, place: Place): Promise<Holding> {
   const results: Holding = { held: [], active: [], aborts: [], amongBig: {}, slope: [] };
   const direct = directTo(tools);
   const started = [...(await rivals(place)), ...(await codexdArms(place, { usageLog: true }))];
-  for (const arm of started.filter(isWanted)) {
+  const repeats = values.quick ? 1 : 3;
+  const bare: number[] = [];
+  for (let repeat = 0; repeat < repeats; repeat++) bare.push(await amongBig(tools, direct));
+  const shown = values.quick ? ["codexd identity", "codexd chat"] : started.map(({ name }) => name);
+  for (const arm of started.filter((one) => isWanted(one) && shown.includes(one.name))) {
     say(`${arm.name}: what it holds`);
     await warm(tools, arm);
     if (arm.dialect === "responses") results.held.push(await idle(tools, arm, 5000));
@@ -107,8 +113,7 @@ async function holding(tools: Tools, place: Place): Promise<Holding> {
     results.active.push(await active(tools, arm, 1000));
     results.aborts.push(await aborts(tools, arm, 200));
     const longest: number[] = [];
-    for (let repeat = 0; repeat < Math.min(3, amount.rounds); repeat++)
-      longest.push((await amongBig(tools, arm)) - (await amongBig(tools, direct)));
+    for (let repeat = 0; repeat < repeats; repeat++) longest.push((await amongBig(tools, arm)) - median(bare));
     results.amongBig[arm.name] = longest;
   }
   await stop(started);
@@ -129,6 +134,7 @@ async function run(tools: Tools, place: Place): Promise<Results> {
     memoryGb: Math.round(totalmem() / 2 ** 30),
     loadBefore: load(),
     loadAfter: 0,
+    nice: Number(values.nice),
   };
   const compared = await rounds(tools, place);
   const json: Record<string, number> = {};
@@ -146,7 +152,7 @@ async function run(tools: Tools, place: Place): Promise<Results> {
 
 async function main(): Promise<number> {
   for (const tool of ["gcc", "taskset"]) if (!Bun.which(tool)) throw new Error(`the bench needs ${tool}`);
-  pinSelf();
+  settle(Number(values.nice));
   const kept = join(root, ".cache", "bench");
   mkdirSync(kept, { recursive: true });
   const folder = mkdtempSync(join(tmpdir(), "codexd-bench-"));

@@ -321,7 +321,7 @@ static int ascending(const void *a, const void *b) {
 }
 
 static void print_samples(const char *name, Samples *samples) {
-  qsort(samples->at, samples->length, sizeof *samples->at, ascending);
+  if (samples->length) qsort(samples->at, samples->length, sizeof *samples->at, ascending);
   static const struct { const char *name; double at; } marks[] = {{"p50", .5}, {"p90", .9}, {"p99", .99}, {"p999", .999}, {"max", 1}};
   printf(",\"%s\":{\"n\":%zu", name, samples->length);
   for (size_t i = 0; i < sizeof marks / sizeof *marks && samples->length; i++) {
@@ -363,7 +363,7 @@ static void run(uint64_t began) {
   while (ended < options.total && !leaving) {
     uint64_t at = now();
     if (at >= end) return;
-    for (; opened < options.streams && began + (uint64_t)opened * options.stagger <= at; opened++) start(&exchanges[opened]);
+    for (; opened < options.streams && started < options.total && began + (uint64_t)opened * options.stagger <= at; opened++) start(&exchanges[opened]);
     int wait = opened < options.streams ? 1 : 100;
     int count = epoll_wait(poll_fd, ready, 512, wait);
     for (int i = 0; i < count; i++) {

@@ -1,6 +1,7 @@
 // Starts the bench's programs on the core that is theirs, and reads from /proc what they cost.
 import { readFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
+import { setPriority } from "node:os";
 
 /** The gateway has a core for itself; the upstream, the client and the bench share the other. */
 export const GATEWAY_CORE = 0;
@@ -9,9 +10,10 @@ export const BENCH_CORE = 1;
 /** Milliseconds in a clock tick of /proc, which Linux fixes at 100 a second. */
 const TICK = 10;
 
-/** Leaves core 0 to the gateway. */
-export function pinSelf(): void {
+/** Leaves core 0 to the gateway. What is started from here on has the priority too, on a machine that others use. */
+export function settle(nice: number): void {
   Bun.spawnSync(["taskset", "-acp", String(BENCH_CORE), String(process.pid)]);
+  if (nice !== 0) setPriority(nice);
 }
 
 export class Program implements AsyncDisposable {

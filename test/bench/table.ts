@@ -6,7 +6,7 @@ import { DIALECTS } from "./turns.ts";
 
 export interface Results {
   date: string;
-  machine: { processor: string; cores: number; memoryGb: number; loadBefore: number; loadAfter: number };
+  machine: { processor: string; cores: number; memoryGb: number; loadBefore: number; loadAfter: number; nice: number };
   versions: Record<string, string>;
   amount: Amount;
   /** Rounds thrown away because direct moved more than twofold, and whether those shown are such ones. */
@@ -46,11 +46,14 @@ export function figure(value: number): string {
   return value.toFixed(size >= 100 ? 0 : size >= 10 ? 1 : 2);
 }
 
-function spread(values: readonly number[]): string {
+function spread(values: readonly number[], show = figure): string {
   if (values.length === 0) return "–";
-  const shown = figure(median(values));
-  return values.length === 1 ? shown : `${shown} (${figure(Math.min(...values))}–${figure(Math.max(...values))})`;
+  const middle = show(median(values));
+  return values.length === 1 ? middle : `${middle} (${show(Math.min(...values))} to ${show(Math.max(...values))})`;
 }
+
+/** With its sign, as what is added to something. */
+const more = (value: number): string => (value >= 0 ? `+${figure(value)}` : figure(value).replace("-", "−"));
 
 export class Comparison {
   readonly #samples: readonly Sample[];
@@ -128,12 +131,9 @@ export function jsonOf(arm: string, json: Record<string, number>): number {
 function streams(all: Comparison): string {
   const rows = all.arms.map((arm) => {
     const isDirect = arm === "direct";
-    const shown = (measure: Measure) => spread(isDirect ? all.values(arm, measure) : all.added(arm, measure));
-    const sign = isDirect ? "" : "+";
-    const latency = [firstP50, firstP99, gapP99, gapP999].map((measure) => {
-      const text = shown(measure);
-      return text === "–" ? text : sign + text;
-    });
+    const latency = [firstP50, firstP99, gapP99, gapP999].map((measure) =>
+      isDirect ? spread(all.values(arm, measure)) : spread(all.added(arm, measure), more),
+    );
     return [
       arm,
       ...latency,
@@ -165,7 +165,7 @@ function requests(all: Comparison, { json }: Results): string {
       arm,
       spread(all.values(arm, cpuOfRequests)),
       times(all.ratio(arm, cpuOfRequests)),
-      ...[0, 1, 2].map((index) => `+${spread(all.added(arm, firstOf(index)))}`),
+      ...[0, 1, 2].map((index) => spread(all.added(arm, firstOf(index)), more)),
       spread(big),
       `× ${figure(median(big) / jsonOf(arm, json))}`,
     ];
@@ -194,7 +194,7 @@ function holding({ held, aborts, amongBig, active }: Results): string {
       busy ? `${busy.finished}, ${busy.lost} lost, ${busy.stalled} stalls` : "–",
       left ? `${left.cancelled} of ${left.left}` : "–",
       left ? `${figure(left.p50)} / ${figure(left.p99)}` : "–",
-      spread(amongBig[arm] ?? []),
+      spread(amongBig[arm] ?? [], more),
     ];
   });
   const head = [
@@ -216,7 +216,7 @@ export function markdown(results: Results): string {
   const statuses = Object.entries(refusals.statuses).map(([status, count]) => `${count} × ${status}`);
   const named = Object.entries(others).map(([name, version]) => `${name} ${version}`);
   return [
-    `${date}, ${machine.cores} × ${machine.processor}, ${machine.memoryGb} GB, load ${machine.loadBefore} before and ${machine.loadAfter} after. ${codexd}; ${named.join(", ")}.`,
+    `${date}, ${machine.cores} × ${machine.processor}, ${machine.memoryGb} GB, load ${machine.loadBefore} before and ${machine.loadAfter} after${machine.nice ? `, everything measured at nice ${machine.nice}` : ""}. ${codexd}; ${named.join(", ")}.`,
     `Gateway on one core; upstream and client, both in C, on the other. ${amount.rounds} rounds in random order, ${voided} thrown away because direct itself moved more than twofold. Median (least–most of the rounds).${disturbed ? " **The machine was busy: direct moved more than twofold in the rounds shown.**" : ""}`,
     "Streams: 64 at once paced 20 ms for times (what the gateway adds to direct), 256 at once (12,800 events/s) for CPU.",
     streams(all),
