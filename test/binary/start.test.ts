@@ -100,7 +100,6 @@ test("exit codes: 0 for what worked, 1 for what failed, 2 for wrong usage", asyn
     [["openapi", "--out", "/no/such/folder/x.json"], 1],
     [[], 2],
     [["nonsense"], 2],
-    [["login"], 2],
     [["serve", "more"], 2],
     [["serve", "--nonsense"], 2],
     [["serve", "--port"], 2],
