@@ -20,7 +20,7 @@ test("config check says ok and warns, show masks, schema is a schema", async () 
   expect(await run(["config"])).toEqual({
     code: 0,
     stdout: `${cwd}/codexd.yaml: ok\n`,
-    stderr: "codexd: warning: plugins: without translate no dialect is spoken\n",
+    stderr: "codexd: warning: plugins: without translate no dialect is spoken, and the server does not start\n",
   });
   const shown = await run(["config", "show"]);
   expect(shown.stdout).not.toContain("a-secret-key");
