@@ -16,6 +16,7 @@ import { claimsOf } from "./claims.ts";
 import { exhausted } from "./exhausted.ts";
 import { Handle, type HandleSetting } from "./handle.ts";
 import { Issuer } from "./issuer.ts";
+import { limitHeaders, windowsOf } from "./limits.ts";
 import type { Login, LoginPlace } from "./login.ts";
 import { Refresher } from "./refresh.ts";
 import { refusedCredential } from "./refused.ts";
@@ -140,19 +141,26 @@ export class ConfiguredAccounts implements Accounts {
     return renewed?.token === used.token ? undefined : renewed;
   }
 
-  answered(account: string, session: string, headers: Headers): void {
+  answered(account: string, session: string, headers: Headers): Readonly<Record<string, string>> {
     const handle = this.#named(account);
-    if (!handle) return;
+    if (!handle) return {};
     this.#selector.pin(session, account);
     handle.limits(headers);
     // Windows that are full keep the rest; without windows, an answer is the proof that there is room.
     if (handle.obstacle?.why === "cooldown" && !headers.has("x-codex-primary-used-percent")) handle.clearCooldown();
+    return windowsOf(headers) ? {} : limitHeaders(handle.state, this.#handles.clock());
+  }
+
+  serving(session: string): AccountHandle | undefined {
+    const usable = this.usable();
+    return this.#selector.order(usable.length > 0 ? usable : this.all(), session, true)[0];
   }
 
   blame(account: string, failure: Failure, tried: ReadonlySet<string>): boolean {
     const handle = this.#named(account);
     if (!handle) return false;
     handle.failed(failure);
+    if (failure.upstream?.headers) handle.limits(new Headers(failure.upstream.headers));
     const until = restUntil(failure, this.#handles.clock());
     if (until !== undefined) handle.coolDown(until, failure.code);
     return mayDoBetter(failure) && this.usable().some(({ name }) => !tried.has(name));
@@ -179,6 +187,7 @@ function placeOf(config: AccountConfig): LoginPlace {
     token: config.accessToken,
     ...(accountId ? { accountId } : {}),
     ...(claims?.fedramp ? { fedramp: true } : {}),
+    ...(claims?.plan ? { plan: claims.plan } : {}),
   };
   return fixed(login, "configure a new accessToken");
 }

@@ -140,6 +140,7 @@ function chatgptLogin(content: Record<string, unknown>, shown: string): Login {
     token: secret(tokens.access_token, "tokens.access_token", shown),
     ...(accountId ? { accountId } : {}),
     ...(claims?.fedramp ? { fedramp: true } : {}),
+    ...(claims?.plan ? { plan: claims.plan } : {}),
     ...(typeof tokens.refresh_token === "string" && tokens.refresh_token ? { refresh: tokens.refresh_token } : {}),
     ...(typeof provenance.client_id === "string" ? { clientId: provenance.client_id } : {}),
     ...(typeof content.last_refresh === "string" ? { refreshedAt: Date.parse(content.last_refresh) || 0 } : {}),

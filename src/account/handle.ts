@@ -4,7 +4,7 @@ import type { AccountHandle, AccountState, Credentials, Obstacle } from "../core
 import type { Failure } from "../core/failure.ts";
 import type { Log } from "../core/hooks.ts";
 import { type RefreshReason, Refusal } from "./issuer.ts";
-import { hasRoom, sameWindows, windowsOf } from "./limits.ts";
+import { creditsOf, hasRoom, sameLimits, windowsOf } from "./limits.ts";
 import { credentialsOf, digestOf, expiryOf, isDue, type Login, type LoginPlace } from "./login.ts";
 import type { Refresher } from "./refresh.ts";
 import { notRenewed, refusedCredential } from "./refused.ts";
@@ -42,6 +42,10 @@ export class Handle implements AccountHandle {
 
   get state(): AccountState {
     return this.#around.states.get(this.name);
+  }
+
+  get plan(): string | null {
+    return this.#place.known?.plan ?? null;
   }
 
   get obstacle(): Obstacle | undefined {
@@ -90,9 +94,10 @@ export class Handle implements AccountHandle {
     const windows = windowsOf(headers);
     if (!windows) return;
     const state = this.state;
+    const credits = creditsOf(headers) ?? state.credits;
     // Most answers repeat the last one, and a write for each would be a price without a use.
-    if (!sameWindows(windows, state))
-      this.#around.states.change(this.name, { ...windows, limitsAt: this.#around.clock() });
+    if (!sameLimits({ ...windows, credits }, state))
+      this.#around.states.change(this.name, { ...windows, credits, limitsAt: this.#around.clock() });
     if (state.cooldownUntil !== null && hasRoom(windows)) this.clearCooldown();
   }
 

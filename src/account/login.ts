@@ -9,6 +9,7 @@ export interface Login {
   token: string;
   accountId?: string;
   fedramp?: boolean;
+  plan?: string;
   /** What renews it; single use. */
   refresh?: string;
   /** The OAuth client that the refresh token belongs to, where it is not ours. */

@@ -26,8 +26,8 @@ export class Selector {
     this.#clock = clock;
   }
 
-  /** These accounts, the one to ask first at the front. */
-  order(handles: readonly AccountHandle[], session: string): AccountHandle[] {
+  /** These accounts, the one to ask first at the front. A mere look takes no turn of the round. */
+  order(handles: readonly AccountHandle[], session: string, isLook = false): AccountHandle[] {
     if (handles.length < 2) return [...handles];
     const pinned = this.#pins.get(session);
     const first = handles.filter(({ name }) => name === pinned);
@@ -40,7 +40,7 @@ export class Selector {
         session,
       ),
     );
-    if (first.length === 0) this.#turn++;
+    if (first.length === 0 && !isLook) this.#turn++;
     return [...first, ...ranked];
   }
 

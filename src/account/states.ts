@@ -43,6 +43,7 @@ const UNKNOWN: AccountState = {
   lastErrorAt: null,
   primary: null,
   secondary: null,
+  credits: null,
   limitsAt: null,
   routing: null,
   routingAt: null,

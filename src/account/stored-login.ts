@@ -94,11 +94,12 @@ export class StoredLogin implements LoginPlace {
   }
 }
 
-function loginOf({ tokens, accountId, fedramp, refreshedAt }: StoredAccount): Login {
+function loginOf({ tokens, accountId, fedramp, plan, refreshedAt }: StoredAccount): Login {
   return {
     token: tokens.access,
     ...(accountId ? { accountId } : {}),
     ...(fedramp ? { fedramp } : {}),
+    ...(plan ? { plan } : {}),
     ...(tokens.refresh ? { refresh: tokens.refresh } : {}),
     ...(refreshedAt === null ? {} : { refreshedAt }),
   };

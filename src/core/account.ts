@@ -45,8 +45,13 @@ export interface Accounts {
   choose(session: string, tried?: ReadonlySet<string>): Promise<Credentials>;
   /** Another token of the same account than the one that was refused; undefined when there is none. */
   renew(used: Credentials): Promise<Credentials | undefined>;
-  /** The account answered: the session stays with it, and its limits are known anew. */
-  answered(account: string, session: string, headers: Headers): void;
+  /**
+   * The account answered: the session stays with it, and its limits are known anew. Gives the limit headers that the answer
+   * lacks, from what is known.
+   */
+  answered(account: string, session: string, headers: Headers): Readonly<Record<string, string>>;
+  /** The account that a session stays with, or else the one that would be asked first. */
+  serving(session: string): AccountHandle | undefined;
   /** The account failed: it rests as long as the failure says. True when another one may be asked for the same turn. */
   blame(account: string, failure: Failure, tried: ReadonlySet<string>): boolean;
   /** The failure of all accounts together, when there are several and none may be asked. */
@@ -69,6 +74,8 @@ export type Obstacle =
 export interface AccountHandle {
   readonly name: string;
   readonly state: AccountState;
+  /** As its login tells; null where nothing is known of it. */
+  readonly plan: string | null;
   /** Undefined when it may be asked. */
   readonly obstacle: Obstacle | undefined;
   /** A token that the upstream should take, renewed when its time is near. Throws the `Failure` that says what to do. */
@@ -93,6 +100,13 @@ export interface UsageWindow {
   resetsAt: number | null;
 }
 
+/** What an account may spend beyond its windows. */
+export interface Credits {
+  hasCredits: boolean;
+  unlimited: boolean;
+  balance: string | null;
+}
+
 /** What is known of an account besides its credential. Times are in Unix milliseconds. */
 export interface AccountState {
   paused: boolean;
@@ -102,6 +116,7 @@ export interface AccountState {
   lastErrorAt: number | null;
   primary: UsageWindow | null;
   secondary: UsageWindow | null;
+  credits: Credits | null;
   limitsAt: number | null;
   /** Null before anyone asked. */
   routing: Routing | null;

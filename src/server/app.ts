@@ -5,6 +5,7 @@ import { Failure } from "../core/failure.ts";
 import { dialectOf, openaiDialect } from "./envelope.ts";
 import { isCodexClient, requestIdOf } from "./exchange.ts";
 import type { Gateway } from "./gateway.ts";
+import { LIMIT_ROUTES, limitsAnswer } from "./limits-seen.ts";
 import { modelsAnswer } from "./model-lists.ts";
 import { pass } from "./passing.ts";
 import { renderFailure } from "./render.ts";
@@ -62,6 +63,8 @@ export function createApp(gateway: Gateway, traffic: Traffic, around: Surroundin
     const route: Route = { method, path, dialect: openai, route: { method, path, operation: "unsupported", message } };
     app.route(method, `${base}${path}`, exchange(route), { parse: "none" });
   }
+  for (const { path } of LIMIT_ROUTES)
+    app.get(`${base}${path}`, ({ request }) => limitsAnswer(request, gateway, around));
   app.get(`${base}/api/hello`, () => new Response(null));
   const table = tableOf(routes);
   app.onError(({ request, code, error }) =>
@@ -74,6 +77,7 @@ function tableOf(routes: readonly Route[]): { method: string; path: string }[] {
   return [
     ...routes,
     ...UNBUILT,
+    ...LIMIT_ROUTES.map(({ path }) => ({ method: "GET", path })),
     ...MODEL_ROUTES.map(({ path }) => ({ method: "GET", path })),
     ...PASSED.flatMap((path) => [
       { method: "POST", path },

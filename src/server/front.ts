@@ -1,6 +1,7 @@
 // What every request meets first: the root's own pages, and checks that need neither a licence nor a route.
 
 import { Failure, failureOf } from "../core/failure.ts";
+import { accountGauges } from "./account-gauges.ts";
 import { authenticate, isOneHost } from "./admission.ts";
 import { openaiDialect } from "./envelope.ts";
 import type { Gateway } from "./gateway.ts";
@@ -49,8 +50,10 @@ export async function frontAnswer(request: Request, front: Front): Promise<Respo
   return undefined;
 }
 
-function scrape({ metrics, traffic }: Front): Response {
-  const body = metrics.render({ open: traffic.live.size, draining: traffic.draining });
+function scrape({ gateway, metrics, traffic }: Front): Response {
+  const body =
+    metrics.render({ open: traffic.live.size, draining: traffic.draining }) +
+    accountGauges(gateway.upstreams, gateway.services.clock());
   return new Response(body, { headers: { "content-type": "text/plain; version=0.0.4; charset=utf-8" } });
 }
 

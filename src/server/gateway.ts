@@ -10,6 +10,7 @@ import { type AccountConfig, createUpstream, type Transport, type Upstream } fro
 import type { Sandbox } from "../upstream/sandbox/index.ts";
 import { Chain } from "./chain.ts";
 import type { ItemMemory } from "./item-memory.ts";
+import type { LastServed } from "./last-served.ts";
 import { Catalogue } from "./models.ts";
 import { Pulse } from "./pulse.ts";
 
@@ -21,6 +22,7 @@ export interface Services {
   clock: () => number;
   version: string;
   items: ItemMemory;
+  served: LastServed;
 }
 
 /** An exchange that is not over: what a drain waits for, and ends when its time is up. */
@@ -74,7 +76,13 @@ export function createGateway(config: Config, services: Services, builtIn: reado
 /** The upstreams of a configuration, the embedded one first. */
 export function upstreamsOf(
   config: Config,
-  { clock, log, mint, version, store }: Omit<Services, "store" | "items"> & { store?: Pick<Store, "accounts"> },
+  {
+    clock,
+    log,
+    mint,
+    version,
+    store,
+  }: Omit<Services, "store" | "items" | "served"> & { store?: Pick<Store, "accounts"> },
 ): Upstream[] {
   const { connect, firstByte, idle } = config.limits;
   const accountsWith = (setting: AccountsSetting) => (configs: readonly AccountConfig[], missing?: string) =>

@@ -11,6 +11,7 @@ import type { App } from "./app.ts";
 import { frontAnswer } from "./front.ts";
 import { createGateway, type Gateway, type Services } from "./gateway.ts";
 import { ItemMemory } from "./item-memory.ts";
+import { LastServed } from "./last-served.ts";
 import { createLog } from "./log.ts";
 import { Metrics } from "./metrics.ts";
 import type { Traffic } from "./traffic.ts";
@@ -76,6 +77,7 @@ class Server implements Serving {
       clock: Date.now,
       version: options.version,
       items: new ItemMemory(),
+      served: new LastServed(),
     };
     this.#loopback = isLoopback(config.server.host);
     this.#gateway = this.#build(config);
@@ -98,7 +100,12 @@ class Server implements Serving {
     const counter: Plugin<never> = {
       name: "metrics",
       apiVersion: 1,
-      setup: () => ({ settled: (receipt) => this.#metrics.count(receipt) }),
+      setup: () => ({
+        settled: (receipt) => {
+          this.#metrics.count(receipt);
+          this.#services.served.note(receipt);
+        },
+      }),
     };
     const plugins = [...config.plugins, { name: counter.name }];
     const gateway = createGateway({ ...config, plugins }, this.#services, [...this.#options.builtIn, counter]);

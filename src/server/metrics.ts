@@ -77,6 +77,7 @@ function lines(name: string, map: Map<string, number>): string[] {
   return [...map].map(([labels, value]) => `${name}{${labels}} ${value}`);
 }
 
-function family(name: string, type: string, help: string, samples: string[]): string {
+/** One metric with its samples. */
+export function family(name: string, type: string, help: string, samples: readonly string[]): string {
   return `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${samples.map((sample) => `${sample}\n`).join("")}`;
 }

@@ -4,6 +4,24 @@ type Json = Record<string, unknown>;
 
 const string: Json = { type: "string" };
 
+const whole: Json = { type: "integer" };
+const boolean: Json = { type: "boolean" };
+
+/** All given properties are required. */
+const record = (properties: Record<string, Json>): Json => ({
+  type: "object",
+  required: Object.keys(properties),
+  properties,
+});
+const orNull = (of: Json): Json => ({ anyOf: [of, { type: "null" }] });
+
+const LIMIT_WINDOW = record({
+  used_percent: whole,
+  limit_window_seconds: whole,
+  reset_after_seconds: whole,
+  reset_at: { ...whole, description: "Unix seconds" },
+});
+
 /** The envelope of the two OpenAI dialects, which is also the server's own where no dialect is in sight. */
 export const COMMON_SCHEMAS: Readonly<Record<string, unknown>> = {
   ErrorResponse: {
@@ -24,6 +42,16 @@ export const COMMON_SCHEMAS: Readonly<Record<string, unknown>> = {
       },
     },
   },
+  AccountLimits: record({
+    plan_type: string,
+    rate_limit: record({
+      allowed: boolean,
+      limit_reached: boolean,
+      primary_window: orNull(LIMIT_WINDOW),
+      secondary_window: orNull(LIMIT_WINDOW),
+    }),
+    credits: orNull(record({ has_credits: boolean, unlimited: boolean, balance: { type: ["string", "null"] } })),
+  }),
 };
 
 export const SECURITY_SCHEMES: Json = {

@@ -128,6 +128,24 @@ export function describeModels({ path, form, detail }: ModelRoute, known: Readon
   };
 }
 
+/** What an account's limits are known to be, as the Codex CLI reads it. */
+export function describeLimits({ operationId }: { operationId: string }): Json {
+  const id = { "x-request-id": ref("headers", "RequestId") };
+  const refusal = (description: string): Json => ({ ...refused(description), headers: id });
+  return {
+    operationId,
+    summary: "The usage windows of the account that serves the caller (the Codex CLI's /status)",
+    tags: ["Codex"],
+    parameters: [ref("parameters", "Session")],
+    responses: {
+      200: { description: "Plan, windows and credits", headers: id, content: json(schema("AccountLimits")) },
+      401: refusal("No valid licence was presented"),
+      403: refusal("The licence does not allow the responses dialect"),
+      501: refusal("No upstream of kind chatgpt has an account"),
+    },
+  };
+}
+
 const camel = (path: string): string =>
   path
     .replace(/[^A-Za-z0-9]+([A-Za-z0-9])/g, (_all, letter: string) => letter.toUpperCase())

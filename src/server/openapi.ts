@@ -5,6 +5,7 @@ import { Elysia } from "elysia";
 import type { Dialect, Host, Log, Plugin } from "../core/hooks.ts";
 import { countingMint } from "../core/mint.ts";
 import { Chain } from "./chain.ts";
+import { LIMIT_ROUTES } from "./limits-seen.ts";
 import * as components from "./openapi-components.ts";
 import * as parts from "./openapi-parts.ts";
 import { DESCRIPTION, TAGS } from "./openapi-text.ts";
@@ -82,6 +83,7 @@ function operationsOf(dialects: readonly Dialect[], base: string): Operation[] {
       path: route.path.replace("*", ":model"),
       detail: parts.describeModels(route, known),
     })),
+    ...LIMIT_ROUTES.map((route) => ({ method: "GET", path: route.path, detail: parts.describeLimits(route) })),
     ...passed.map((path) => ({ method: "POST", path, detail: parts.describePassed(path) })),
     ...UNBUILT.map(({ method, path, message }) => ({
       method,

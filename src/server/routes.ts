@@ -40,8 +40,6 @@ export const UNBUILT: readonly { method: Method; path: string; message: string }
   { method: "GET", path: "/v1/videos", message: "videos are not supported yet" },
   { method: "POST", path: "/v1/videos/*", message: "videos are not supported yet" },
   { method: "GET", path: "/v1/videos/*", message: "videos are not supported yet" },
-  { method: "GET", path: "/api/codex/usage", message: "limit windows are not supported yet" },
-  { method: "GET", path: "/backend-api/wham/usage", message: "limit windows are not supported yet" },
 ];
 
 export function routesOf(dialects: Iterable<Dialect>): Route[] {

@@ -21,12 +21,16 @@ export function takeSessionId(body: Record<string, unknown>): string | undefined
 /** Body field, header, the dialect's native field, or a key derived from what does not change in a conversation. */
 export function sessionOf(fromBody: string | undefined, headers: Headers, decoded: Decoded, licence: string): Session {
   if (fromBody !== undefined) return { id: fromBody, source: "body" };
-  for (const name of HEADERS) {
-    const value = headers.get(name);
-    if (value && value.length <= LONGEST) return { id: value, source: "header" };
-  }
+  const named = sessionIn(headers);
+  if (named !== undefined) return { id: named, source: "header" };
   if (decoded.session) return { id: bounded(decoded.session), source: "native" };
   return { id: derived(decoded.turn, licence), source: "derived" };
+}
+
+/** The session that a request's headers name. */
+export function sessionIn(headers: Headers): string | undefined {
+  const values = HEADERS.map((name) => headers.get(name));
+  return values.find((value): value is string => !!value && value.length <= LONGEST);
 }
 
 /** The dialects set no bound to their own fields; a receipt does. */

@@ -26,6 +26,7 @@ const FRESH: AccountState = {
   lastErrorAt: null,
   primary: null,
   secondary: null,
+  credits: null,
   limitsAt: null,
   routing: null,
   routingAt: null,
@@ -42,6 +43,7 @@ const COLUMNS: { [K in keyof AccountState]: (value: AccountState[K]) => Record<s
   lastErrorAt: (value) => ({ last_error_at: value }),
   primary: (value) => windowColumns("primary", value),
   secondary: (value) => windowColumns("secondary", value),
+  credits: (value) => ({ credits: value && JSON.stringify(value) }),
   limitsAt: (value) => ({ limits_at: value }),
   routing: (value) => ({ routing_origin: value?.origin ?? null, routing_override: value?.override ?? null }),
   routingAt: (value) => ({ routing_at: value }),
@@ -51,7 +53,6 @@ const COLUMNS: { [K in keyof AccountState]: (value: AccountState[K]) => Record<s
 
 export function openAccounts(database: Database): AccountStore {
   const all = database.prepare<Row, []>("select * from accounts order by created_at, name");
-  const byName = database.prepare<Row, [string]>("select * from accounts where name = ?");
   const insert = database.prepare(
     `insert into accounts (name, kind, issuer, email, plan, account_id, fedramp, access_token, refresh_token, id_token, created_at, refreshed_at)
      values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
@@ -68,6 +69,34 @@ export function openAccounts(database: Database): AccountStore {
      set owner = excluded.owner, until = excluded.until where leases.owner = excluded.owner or leases.until <= ?4`,
   );
   const drop = database.prepare("delete from leases where name = ? and owner = ?");
+  const versionOf = database.prepare<{ data_version: number }, []>("pragma data_version");
+
+  // Every request looks at accounts, and few change one: what was read holds until somebody writes, here or elsewhere.
+  let version = -1;
+  let accounts: StoredAccount[] | undefined;
+  const states = new Map<string, AccountState>();
+  function forgetAll(): void {
+    accounts = undefined;
+    states.clear();
+  }
+  /** One look is enough for one stretch of code that nothing interrupts, except where a lease began: what another wrote before it counts. */
+  let looked = false;
+  function look(): void {
+    if (looked) return;
+    looked = true;
+    queueMicrotask(() => {
+      looked = false;
+    });
+    const now = versionOf.get()?.data_version ?? -1;
+    if (now === version) return;
+    version = now;
+    forgetAll();
+  }
+  function list(): StoredAccount[] {
+    look();
+    accounts ??= all.all().map(accountOf);
+    return accounts;
+  }
 
   /** A rotated token that the end of the power takes back is a lost login: these few writes wait for the disk. */
   function durably<T>(write: () => T): T {
@@ -75,6 +104,7 @@ export function openAccounts(database: Database): AccountStore {
     try {
       return write();
     } finally {
+      forgetAll();
       database.run("pragma synchronous = normal");
     }
   }
@@ -94,11 +124,8 @@ export function openAccounts(database: Database): AccountStore {
   });
 
   return {
-    list: () => all.all().map(accountOf),
-    get(name) {
-      const row = byName.get(name);
-      return row ? accountOf(row) : undefined;
-    },
+    list,
+    get: (name) => list().find((account) => account.name === name),
     put: (account) => durably(() => replace.immediate(account)),
     remove: (name) => durably(() => forget.immediate(name)),
     rotate: (name, from, { tokens, email, plan, accountId, fedramp, refreshedAt }) =>
@@ -108,8 +135,13 @@ export function openAccounts(database: Database): AccountStore {
         return renew.run(...values).changes > 0;
       }),
     state(name) {
+      look();
+      const known = states.get(name);
+      if (known) return known;
       const row = stateOf.get(name);
-      return row ? readState(row) : { ...FRESH };
+      const state = row ? readState(row) : FRESH;
+      states.set(name, state);
+      return state;
     },
     change(name, patch) {
       const values: Record<string, SQLQueryBindings> = {};
@@ -118,6 +150,7 @@ export function openAccounts(database: Database): AccountStore {
       }
       const columns = Object.keys(values);
       if (columns.length === 0) return;
+      forgetAll();
       database
         .query(
           `insert into account_states (name, ${columns.join(", ")}) values (?, ${columns.map(() => "?").join(", ")})
@@ -125,7 +158,10 @@ export function openAccounts(database: Database): AccountStore {
         )
         .run(name, ...Object.values(values));
     },
-    lease: (key, owner, until) => take.run(key, owner, until, Date.now()).changes > 0,
+    lease(key, owner, until) {
+      looked = false;
+      return take.run(key, owner, until, Date.now()).changes > 0;
+    },
     release: (key, owner) => void drop.run(key, owner),
   };
 }
@@ -175,6 +211,7 @@ function readState(row: Record<string, unknown>): AccountState {
     lastErrorAt: number("last_error_at"),
     primary: window("primary"),
     secondary: window("secondary"),
+    credits: text("credits") === null ? null : JSON.parse(text("credits") as string),
     limitsAt: number("limits_at"),
     routing:
       number("routing_at") === null ? null : { ...(origin ? { origin } : {}), ...(override ? { override } : {}) },

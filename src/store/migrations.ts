@@ -87,6 +87,7 @@ const STEPS: readonly (readonly string[])[] = [
       until bigint not null
     )`,
   ],
+  ["alter table account_states add column credits text"],
 ];
 
 /** Brings the database to this version. Throws when a newer codexd has written it. */

@@ -67,9 +67,9 @@ export function turnHeaders(source: HeaderSource, exchange: Exchange, body: Reco
   return headers;
 }
 
-/** The upstream's headers that a client reads. */
-export function passingHeaders(headers: Headers): Headers {
-  const passing = new Headers();
+/** The upstream's headers that a client reads, and what is known of the account where they are silent. */
+export function passingHeaders(headers: Headers, known: Readonly<Record<string, string>> = {}): Headers {
+  const passing = new Headers(known);
   for (const [name, value] of headers) {
     if (name.startsWith("x-codex-") || TO_CLIENT.has(name) || LIMITS.test(name)) passing.set(name, value);
   }

@@ -81,6 +81,8 @@ export interface Upstream {
   readonly kind: Kind;
   readonly wire: "responses" | "compact" | "chat";
   readonly models?: readonly string[];
+  /** On whose accounts it is asked. */
+  readonly accounts: Accounts;
   /** The wire body of the exchange's turn. Nothing is sent. */
   prepare(exchange: Exchange): Prepared;
   /** One try. Throws `Failure`, or the signal's reason. */
@@ -102,9 +104,9 @@ export class ResponsesUpstream implements Upstream {
   readonly kind: Kind;
   readonly wire: "responses" | "compact" | "chat";
   readonly models?: readonly string[];
+  readonly accounts: Accounts;
   readonly #settings: UpstreamSettings;
   readonly #services: Services;
-  readonly #accounts: Accounts;
   readonly #connection: Connection;
   readonly #states = new TurnStates();
 
@@ -115,7 +117,7 @@ export class ResponsesUpstream implements Upstream {
     if (settings.models) this.models = settings.models;
     this.#settings = settings;
     this.#services = services;
-    this.#accounts = accountsOf(settings, services);
+    this.accounts = accountsOf(settings, services);
     this.#connection = new Connection(
       settings.name,
       settings.baseUrl,
@@ -136,7 +138,7 @@ export class ResponsesUpstream implements Upstream {
     signal: AbortSignal,
     attempt: Attempt = { tried: new Set() },
   ): Promise<Answer> {
-    const credentials = await this.#accounts.choose(exchange.session.id, attempt.tried);
+    const credentials = await this.accounts.choose(exchange.session.id, attempt.tried);
     attempt.account = credentials.account;
     attempt.tried.add(credentials.account);
     const body = opened(prepared.body, credentials.account);
@@ -151,39 +153,40 @@ export class ResponsesUpstream implements Upstream {
     });
     const { headers } = reply.response;
     this.#states.learn(headers.get("x-codex-turn-state"), credentials.account);
-    this.#accounts.answered(credentials.account, exchange.session.id, headers);
+    const known = this.accounts.answered(credentials.account, exchange.session.id, headers);
     const upstreamRequestId = headers.get("x-request-id") ?? headers.get("x-oai-request-id");
     return {
       account: credentials.account,
-      headers: passingHeaders(headers),
+      headers: passingHeaders(headers, known),
       ...(upstreamRequestId ? { upstreamRequestId } : {}),
       events: await this.#events(reply, prepared, secretsOf(credentials)),
     };
   }
 
   blame(failure: Failure, attempt: Attempt): boolean {
-    return attempt.account !== undefined && this.#accounts.blame(attempt.account, failure, attempt.tried);
+    return attempt.account !== undefined && this.accounts.blame(attempt.account, failure, attempt.tried);
   }
 
   verdict(failure: Failure): Failure {
-    return (isOfAccounts(failure) && this.#accounts.exhausted()) || failure;
+    return (isOfAccounts(failure) && this.accounts.exhausted()) || failure;
   }
 
   async compact({ body: sealed, restore }: Prepared, exchange: Exchange, signal: AbortSignal): Promise<Compacted> {
-    const credentials = await this.#accounts.choose(exchange.session.id);
+    const credentials = await this.accounts.choose(exchange.session.id);
     const asked = opened(sealed, credentials.account);
     const reply = await this.#post("/responses/compact", asked, exchange, credentials, signal);
     const { status, headers } = reply.response;
+    const known = this.accounts.answered(credentials.account, exchange.session.id, headers);
     const secrets = secretsOf(credentials);
     const body = await this.#connection.json(reply, secrets);
     if (!isObject(body) || !Array.isArray(body.output))
       throw notAnAnswer(body, { upstream: this.name, secrets, now: this.#services.clock() });
     if (restore) body.output = body.output.map((item) => restore.item(item));
-    return { account: credentials.account, status, headers: passingHeaders(headers), body };
+    return { account: credentials.account, status, headers: passingHeaders(headers, known), body };
   }
 
   async catalogue(signal?: AbortSignal): Promise<Catalogue | undefined> {
-    const credentials = await this.#accounts.choose("");
+    const credentials = await this.accounts.choose("");
     return await readCatalogue(this.#connection, this.kind, this.#services.version, credentials, signal);
   }
 
@@ -193,7 +196,7 @@ export class ResponsesUpstream implements Upstream {
       throw new Failure("unsupported", { code: "unsupported_endpoint", message });
     }
     const session = request.headers.get("session-id") ?? request.headers.get("session_id") ?? "";
-    const credentials = await this.#accounts.choose(session);
+    const credentials = await this.accounts.choose(session);
     return await passOn(this.#connection, this.#services.version, credentials, request, signal);
   }
 
@@ -208,7 +211,7 @@ export class ResponsesUpstream implements Upstream {
       return await this.#send(path, body, exchange, credentials, signal);
     } catch (thrown) {
       if (!(thrown instanceof Failure) || thrown.kind !== "upstream_credential") throw thrown;
-      const renewed = await this.#accounts.renew(credentials);
+      const renewed = await this.accounts.renew(credentials);
       if (renewed) return await this.#send(path, body, exchange, renewed, signal);
       const { account } = credentials;
       const status = thrown.upstream?.status;
@@ -227,7 +230,7 @@ export class ResponsesUpstream implements Upstream {
     const headers = turnHeaders({ kind: this.kind, version: this.#services.version, credentials }, exchange, body);
     if (path.endsWith("/compact")) headers.set("accept", "application/json");
     const state = exchange.headers.get("x-codex-turn-state");
-    if (state !== null && this.#states.belongs(state, credentials.account, this.#accounts.size))
+    if (state !== null && this.#states.belongs(state, credentials.account, this.accounts.size))
       headers.set("x-codex-turn-state", state);
     return await this.#connection.ask(path, {
       method: "POST",

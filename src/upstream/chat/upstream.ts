@@ -39,9 +39,9 @@ export class ChatUpstream implements Upstream {
   readonly kind: Kind;
   readonly wire = "chat";
   readonly models?: readonly string[];
+  readonly accounts: Accounts;
   readonly #settings: UpstreamSettings;
   readonly #services: Services;
-  readonly #accounts: Accounts;
   readonly #connection: Connection;
 
   constructor(settings: UpstreamSettings, services: Services) {
@@ -50,7 +50,7 @@ export class ChatUpstream implements Upstream {
     if (settings.models) this.models = settings.models;
     this.#settings = settings;
     this.#services = services;
-    this.#accounts = accountsOf(settings, services);
+    this.accounts = accountsOf(settings, services);
     this.#connection = new Connection(
       settings.name,
       settings.baseUrl,
@@ -77,7 +77,7 @@ export class ChatUpstream implements Upstream {
     signal: AbortSignal,
     attempt: Attempt = { tried: new Set() },
   ): Promise<Answer> {
-    const credentials = await this.#accounts.choose(exchange.session.id, attempt.tried);
+    const credentials = await this.accounts.choose(exchange.session.id, attempt.tried);
     attempt.account = credentials.account;
     attempt.tried.add(credentials.account);
     // Nothing of the client's own headers: they speak of Codex sessions, which are nobody's business here.
@@ -90,7 +90,7 @@ export class ChatUpstream implements Upstream {
       credentials,
     );
     const answered = reply.response.headers;
-    this.#accounts.answered(credentials.account, exchange.session.id, answered);
+    this.accounts.answered(credentials.account, exchange.session.id, answered);
     const upstreamRequestId = answered.get("x-request-id");
     return {
       account: credentials.account,
@@ -107,11 +107,11 @@ export class ChatUpstream implements Upstream {
   }
 
   blame(failure: Failure, attempt: Attempt): boolean {
-    return attempt.account !== undefined && this.#accounts.blame(attempt.account, failure, attempt.tried);
+    return attempt.account !== undefined && this.accounts.blame(attempt.account, failure, attempt.tried);
   }
 
   verdict(failure: Failure): Failure {
-    return (isOfAccounts(failure) && this.#accounts.exhausted()) || failure;
+    return (isOfAccounts(failure) && this.accounts.exhausted()) || failure;
   }
 
   async compact(): Promise<never> {
@@ -119,7 +119,7 @@ export class ChatUpstream implements Upstream {
   }
 
   async catalogue(signal?: AbortSignal): Promise<Catalogue | undefined> {
-    const credentials = await this.#accounts.choose("");
+    const credentials = await this.accounts.choose("");
     return await readCatalogue(this.#connection, this.kind, this.#services.version, credentials, signal);
   }
 
