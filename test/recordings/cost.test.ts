@@ -126,6 +126,8 @@ async function timed(work: () => unknown): Promise<number> {
 
 /** Medians of the body's own JSON and of everything, taken side by side so that a busy machine slows both. */
 async function measured(one: Case, text: string): Promise<{ json: number; all: number; ratio: number }> {
+  // What other tests left behind is not this one's to sweep.
+  Bun.gc(true);
   const plain: number[] = [];
   const ours: number[] = [];
   for (let round = 0; round < ROUNDS; round++) {
