@@ -2,12 +2,13 @@
 import { expect, test } from "bun:test";
 import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { temporary } from "../binary.ts";
 import { lines } from "../store/fixture.ts";
 import { issuing, kept, stored } from "./setting.ts";
 import { turn } from "./turn.ts";
 
-const CHILD = join(import.meta.dir, "child.ts");
+const CHILD = fileURLToPath(import.meta.resolve("./child.ts"));
 
 function child(...args: string[]): Bun.Subprocess<"ignore", "pipe", "inherit"> {
   return Bun.spawn([process.execPath, CHILD, ...args], { stdin: "ignore", stdout: "pipe", stderr: "inherit" });

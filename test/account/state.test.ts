@@ -9,6 +9,9 @@ import { openStore } from "../../src/store/index.ts";
 import { thrownBy } from "../upstream/setting.ts";
 import { issuing, kept, stored } from "./setting.ts";
 
+/** What another connection wrote is seen by the next stretch of code, not in the middle of one. */
+const next = () => Promise.resolve();
+
 const headers = (used: number, more: Record<string, string> = {}) =>
   new Headers({
     "x-codex-primary-used-percent": String(used),
@@ -27,10 +30,13 @@ test("windows come from headers, are shared by processes, and room in them ends 
     secondary: null,
   });
   it.handle.coolDown(Date.now() + 60_000, "usage_limit_reached");
+  await next();
   expect(other.handle.obstacle).toMatchObject({ why: "cooldown", reason: "usage_limit_reached" });
   it.handle.limits(headers(100));
+  await next();
   expect(other.handle.obstacle).toMatchObject({ why: "cooldown" });
   it.handle.limits(headers(3));
+  await next();
   expect(other.handle.obstacle).toBeUndefined();
   it.handle.limits(new Headers());
   expect(it.handle.state.primary?.usedPercent).toBe(3);
@@ -46,6 +52,7 @@ test("a cooldown ends by itself, and a pause of another process holds from the n
   const other = openStore(it.data);
   other.accounts.change("work", { paused: true });
   other.close();
+  await next();
   expect(it.handle.obstacle).toEqual({ why: "paused" });
 });
 
