@@ -79,6 +79,23 @@ backend mock
   return { name: "haproxy", port, base: "", dialect: "responses", gateway, headers: [] };
 }
 
+/** The least that a gateway on this runtime can do: it says how much of codexd's cost is codexd's. */
+export async function startBun({ upstream, folder }: Place): Promise<Arm> {
+  const program = `
+    const { port } = Bun.serve({ hostname: "127.0.0.1", port: 0, idleTimeout: 0, async fetch(request) {
+      const { pathname, search } = new URL(request.url);
+      const { signal } = request;
+      const asked = { method: "POST", headers: { "content-type": "application/json" }, body: await request.arrayBuffer(), signal };
+      const { body, status, headers } = await fetch("http://127.0.0.1:${upstream}" + pathname + search, asked);
+      return new Response(body, { status, headers: { "content-type": headers.get("content-type") } });
+    }});
+    console.log("listening", port);`;
+  const env = { BUN_CONFIG_MAX_HTTP_REQUESTS: "65535" };
+  const gateway = new Program(GATEWAY_CORE, [process.execPath, "-e", program], { cwd: folder, env });
+  const port = Number((await gateway.printed(/listening (\d+)/))[1]);
+  return { name: "bare Bun", port, base: "", dialect: "responses", gateway, headers: [] };
+}
+
 export interface CodexdOptions {
   usageLog: boolean;
   env?: Record<string, string>;

@@ -18,6 +18,7 @@ const PACE_MS = 20;
 export function broken(results: Results): string[] {
   const all = new Comparison(results.samples);
   const problems: string[] = [];
+  if (!all.arms.includes("nginx")) problems.push("nginx was not measured: there is nothing to compare with");
   for (const [arm, most] of Object.entries(EVENTS)) {
     const ratio = median(all.ratio(arm, cpuOfEvents));
     if (ratio > most) problems.push(`${arm} needs ${figure(ratio)} × nginx's CPU for each event; at most ${most}`);

@@ -1,9 +1,9 @@
-// `bun run bench`: measures codexd beside nginx and haproxy on this machine and prints the table that the README quotes.
+// `bun run bench`: measures codexd beside nginx, haproxy and bare Bun on this machine and prints the table that the README quotes.
 //
 //   bun run bench                        five rounds, about twelve minutes
 //   bun run bench --quick                two short rounds, for the gate
 //   bun run bench --check                exits with 1 when a promise of the gate does not hold
-//   bun run bench --nice -10             before other programs of a machine that is not idle; told in the table
+//   bun run bench --nice=-10             before other programs of a machine that is not idle; told in the table
 //   bun run bench --rounds 1 --arms nginx,identity
 //
 // $CODEXD_BINARY names a binary to measure instead of one built from this tree. Raw numbers are kept in .cache/bench.
@@ -11,7 +11,7 @@ import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs
 import { cpus, loadavg, tmpdir, totalmem } from "node:os";
 import { join, relative, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { type Arm, codexdArms, type Place, startHaproxy, startNginx, versions } from "./arms.ts";
+import { type Arm, codexdArms, type Place, startBun, startHaproxy, startNginx, versions } from "./arms.ts";
 import { broken } from "./check.ts";
 import { aborts, active, amongBig, idle, slope } from "./held.ts";
 import { settle } from "./program.ts";
@@ -48,7 +48,7 @@ const isWanted = ({ name }: Arm) => !values.arms || values.arms.split(",").some(
 
 async function rivals(place: Place): Promise<Arm[]> {
   const found: Arm[] = [];
-  for (const start of [startNginx, startHaproxy]) {
+  for (const start of [startNginx, startHaproxy, startBun]) {
     const arm = await start(place);
     if (typeof arm !== "string") found.push(arm);
     else if (!skipped.includes(arm)) skipped.push(arm);

@@ -94,7 +94,16 @@ export class Comparison {
   }
 }
 
-const ORDER = ["direct", "nginx", "haproxy", "codexd identity", "codexd chat", "codexd messages", "codexd gemini"];
+const ORDER = [
+  "direct",
+  "nginx",
+  "haproxy",
+  "bare Bun",
+  "codexd identity",
+  "codexd chat",
+  "codexd messages",
+  "codexd gemini",
+];
 const rank = (arm: string) => (ORDER.indexOf(arm) + 1 || 100) + (arm.includes(",") ? 50 : 0);
 
 const firstP50: Measure = ({ steady }) => steady && steady.first.p50 / 1000;

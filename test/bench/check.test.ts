@@ -1,0 +1,63 @@
+// Keeps the bench from praising what is bad: its gate must see a dear event, a lost one and a late one, its table a busy machine.
+import { expect, test } from "bun:test";
+import { broken } from "./check.ts";
+import { moved, QUICK, type Sample } from "./rounds.ts";
+import { markdown, type Results } from "./table.ts";
+import type { Load, Spread } from "./tools.ts";
+
+const spread = (value: number): Spread => ({ n: 1, p50: value, p90: value, p99: value, p999: value, max: value });
+
+function load(changes: Partial<Load> = {}): Load {
+  const nothing = { unfinished: 0, broken: 0, lost: 0, reordered: 0, coalesced: 0, stalled: 0, left: [] };
+  const counted = { ended: 64, seconds: 1, events: 6400, reads: 6400, statuses: { "200": 64 } };
+  const times = { first: spread(500), whole: spread(1_000_000), delay: spread(100), gap: spread(20_000) };
+  return { ...nothing, ...counted, ...times, ...changes };
+}
+
+function sample(arm: string, cpuPerThousandEvents: number, changes: Partial<Load> = {}): Sample {
+  const bodies = [4000, 40_000, 400_000].map((bytes) => ({ bytes, first: 1, cpu: 1 }));
+  return { arm, round: 1, cpuPerThousandEvents, loaded: load(changes), steady: load(), unary: load(), bodies };
+}
+
+function results(samples: Sample[]): Results {
+  const machine = { processor: "x", cores: 2, memoryGb: 1, loadBefore: 0, loadAfter: 0, nice: 0 };
+  return {
+    ...{ date: "2026-01-01", machine, versions: { codexd: "codexd" }, amount: QUICK, voided: 0, disturbed: false },
+    ...{ samples: [sample("direct", 0), ...samples], voidSamples: [], held: [], active: [], aborts: [], amongBig: {} },
+    ...{
+      starts: [50],
+      refusals: { cpu: 0.1, statuses: {}, reached: 0 },
+      slope: [],
+      json: { responses: 1 },
+      binaryMb: 1,
+    },
+    skipped: [],
+  };
+}
+
+test("an event that costs too much against nginx of the same run fails the gate", () => {
+  const good = results([sample("nginx", 10), sample("codexd identity", 17)]);
+  expect(broken(good)).toEqual([]);
+  const dear = results([sample("nginx", 10), sample("codexd identity", 18)]);
+  expect(broken(dear)).toEqual(["codexd identity needs 1.80 × nginx's CPU for each event; at most 1.75"]);
+});
+
+test("a lost event and a late one fail the gate, though the median is fine", () => {
+  const bad = { lost: 1, delay: { ...spread(100), max: 201_000 } };
+  const problems = broken(results([sample("nginx", 10), sample("codexd identity", 10, bad)]));
+  expect(problems).toHaveLength(2);
+  expect(problems.join()).toMatch(/1 events lost.*201 ms late/);
+});
+
+test("the gate cannot be passed by leaving nginx out", () => {
+  expect(broken(results([sample("codexd identity", 10)]))).toContain(
+    "nginx was not measured: there is nothing to compare with",
+  );
+});
+
+test("a round in which the machine changed its pace is void, and a table of such rounds says so", () => {
+  const slow = sample("direct", 0, { delay: spread(250) });
+  expect(moved(sample("direct", 0), sample("direct", 0))).toBe(false);
+  expect(moved(sample("direct", 0), slow)).toBe(true);
+  expect(markdown({ ...results([]), disturbed: true })).toContain("The machine was busy");
+});
