@@ -148,8 +148,10 @@ export class RunningExchange implements Exchange {
   prepare(): Prepared {
     const prepared = (this.upstream as Upstream).prepare(this);
     for (const path of prepared.dropped) this.dropped.add(path);
-    if (this.strict && this.dropped.size > 0) {
-      const fields = [...this.dropped];
+    const fields = [...this.dropped];
+    // A field that the dialect demands of every request is told, but cannot be held against one.
+    const demanded = (this.wants.demanded ?? []) as readonly string[];
+    if (this.strict && fields.some((field) => !demanded.includes(field))) {
       throw new Failure("invalid_request", {
         code: "unsupported_parameter",
         message: `strict: these fields would have no effect on this upstream: ${fields.join(", ")}; leave them out or turn strict off`,

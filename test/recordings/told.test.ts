@@ -161,6 +161,10 @@ describe("fields without effect", () => {
       expect(upstream.asked.length).toBe(before);
     });
 
+    test(`that the dialect demands do not make strict refuse every request (${client.name})`, async () => {
+      expect((await ask(client, strict, {})).status).toBe(200);
+    });
+
     test(`that are not there are not told (${client.name})`, async () => {
       const answer = await ask(client, gateway, {}, { "x-codexd-strict": "0" });
       expect(listed(answer)).toEqual(client === messages ? ["max_tokens"] : undefined);

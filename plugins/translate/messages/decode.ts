@@ -11,6 +11,8 @@ import { decodeChoice, decodeTools } from "./tools.ts";
 export interface Wants extends Readonly<Record<string, unknown>> {
   /** The client's own word for a turn's field, to tell it by when it is dropped. */
   readonly names: Readonly<Record<string, string>>;
+  /** Fields that every request of this dialect has to have: strict does not refuse them. */
+  readonly demanded: readonly string[];
   readonly stop: readonly string[];
   /** Thinking blocks are expected, with or without text. */
   readonly thinking: boolean;
@@ -63,7 +65,12 @@ export function decode({ body, headers }: Parameters<Dialect["decode"]>[0]): Dec
   set(turn, "top_p", numberOf(body, "top_p"));
   set(turn, "safety_identifier", session.user);
   contextManagement(body.context_management, history.dropped);
-  const wants: Wants = { names: NAMES, stop: stopsOf(body.stop_sequences), thinking: thinking.wanted };
+  const wants: Wants = {
+    names: NAMES,
+    demanded: ["max_tokens"],
+    stop: stopsOf(body.stop_sequences),
+    thinking: thinking.wanted,
+  };
   return {
     turn,
     stream: body.stream === true,
