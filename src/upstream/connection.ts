@@ -3,6 +3,7 @@
 import { Failure } from "../core/failure.ts";
 import { Deadline } from "./deadline.ts";
 import { failureOfAnswer } from "./failure.ts";
+import { Reach } from "./reach.ts";
 
 /** How requests leave: the global `fetch`, or the sandbox in process. */
 export type Transport = (url: string, init: RequestInit) => Promise<Response>;
@@ -46,12 +47,15 @@ export class Connection {
   readonly #base: string;
   readonly #transport: Transport;
   readonly #clock: () => number;
+  /** Undefined where there is no network between. */
+  readonly #reach: Reach | undefined;
 
   constructor(name: string, baseUrl: string, limits: Limits, clock: () => number, transport: Transport = network) {
     this.name = name;
     this.limits = limits;
     this.#base = baseUrl.replace(/\/+$/, "");
     this.#transport = transport;
+    this.#reach = transport === network ? new Reach(baseUrl, limits.connect) : undefined;
     this.#clock = clock;
   }
 
@@ -67,15 +71,21 @@ export class Connection {
       ...(body === undefined ? {} : { body }),
     } as RequestInit;
     let asked: Promise<Response> | undefined;
+    let waiting = true;
+    const reach = origin === undefined ? this.#reach : undefined;
+    void reach?.isDead().then((dead) => dead && waiting && deadline.stop(this.#outOfReach()));
     try {
       const response = await deadline.within(
         this.limits.connect + this.limits.firstByte,
         () => this.late(),
         () => (asked = this.#transport(this.#at(origin) + path, init)),
       );
+      waiting = false;
+      reach?.answered();
       if (response.status < 300 || response.status > 399 || response.status === 304) return { response, deadline };
       throw this.#redirected(response);
     } catch (thrown) {
+      waiting = false;
       deadline.release();
       asked
         ?.then(
@@ -122,6 +132,11 @@ export class Connection {
       code: "upstream_error",
       message: `upstream ${this.name} answered with ${what}; is its baseUrl right?`,
     });
+  }
+
+  #outOfReach(): Failure {
+    const message = `upstream ${this.name} could not be reached: no connection within ${this.limits.connect / 1000} s`;
+    return new Failure("transport", { code: "upstream_unreachable", message });
   }
 
   /** Nothing came in time. */

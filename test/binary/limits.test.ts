@@ -1,7 +1,7 @@
 // Every limit of the configuration does what its description says, each failure in words that tell the operator where to look.
 
 import { expect, test } from "bun:test";
-import { createServer, type Socket } from "node:net";
+import { connect, createServer, type Socket } from "node:net";
 import { startGateway, startSandbox } from "../binary.ts";
 import { readAll, ring, typesOf } from "../risks/ring.ts";
 
@@ -191,3 +191,49 @@ test("while it drains, readiness is refused in every way a balancer may ask, and
   expect([...(await probing)].sort()).toEqual(expect.arrayContaining(["GET 503", "HEAD 503"]));
   expect(await it.gateway.exited).toBe(0);
 });
+
+/** Listens, but takes no connection: its queue is full, as behind a firewall that drops what comes. */
+async function walled(): Promise<{ port: number } & Disposable> {
+  const script = `
+    const server = require("node:net").createServer().listen({ port: 0, host: "127.0.0.1", backlog: 1 }, () => {
+      process.stdout.write(server.address().port + "\\n", () => Bun.sleepSync(600_000));
+    });`;
+  const child = Bun.spawn([process.execPath, "-e", script], { stdout: "pipe", stderr: "ignore" });
+  const { value } = await child.stdout.getReader().read();
+  const port = Number(new TextDecoder().decode(value));
+  const filling: Socket[] = [];
+  for (let full = false; !full; ) {
+    const socket = connect(port, "127.0.0.1");
+    socket.on("error", () => undefined);
+    filling.push(socket);
+    full = await Promise.race([
+      new Promise<boolean>((resolve) => socket.on("connect", () => resolve(false))),
+      Bun.sleep(400).then(() => true),
+    ]);
+  }
+  return {
+    port,
+    [Symbol.dispose]() {
+      for (const socket of filling) socket.destroy();
+      child.kill("SIGKILL");
+    },
+  };
+}
+
+test.skipIf(process.platform !== "linux")(
+  "an upstream that takes no connection is a 502 after limits.connect, however long a first byte may take",
+  async () => {
+    using far = await walled();
+    await using gateway = await startGateway({ config: config(far.port, { connect: "500ms", retries: 0 }) });
+    for (const stream of [false, true]) {
+      const began = performance.now();
+      const response = await asking(gateway.base, stream);
+      const took = performance.now() - began;
+      const { error } = (await response.json()) as Envelope;
+      expect([response.status, error.code]).toEqual([502, "upstream_unreachable"]);
+      expect(error.message).toContain("no connection within 0.5 s");
+      expect(took).toBeGreaterThan(400);
+      expect(took).toBeLessThan(4000);
+    }
+  },
+);
