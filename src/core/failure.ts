@@ -35,6 +35,8 @@ export interface UpstreamFault {
   /** The upstream's own error object or body, as it came, for a client that speaks the upstream's language. */
   body?: unknown;
   requestId?: string;
+  /** When to come back was only in its words, not in a header. */
+  advisedInText?: boolean;
   planType?: string;
   /** Unix seconds. */
   resetsAt?: number;

@@ -39,7 +39,7 @@ const TYPES: Record<FailureKind, string> = {
   internal: "server_error",
 };
 
-/** A failure in OpenAI's words. A Codex client would post a 503 up to thirty times, so it learns of a dead credential by a 400. */
+/** A failure in OpenAI's words. A Codex client would post a 5xx up to thirty times, so what only the operator can mend is a 400 to it. */
 export function openaiError(
   failure: Failure,
   context: { codexClient?: boolean } = {},
@@ -56,13 +56,15 @@ export function openaiError(
     if (resetsAt !== undefined) error.resets_at = resetsAt;
     if (failure.retryAfter !== undefined) error.resets_in_seconds = failure.retryAfter;
   }
-  const status = context.codexClient && failure.kind === "upstream_credential" ? 400 : failure.status;
+  const hopeless =
+    failure.kind === "upstream_credential" || (failure.kind === "transport" && failure.shouldRetry === false);
+  const status = context.codexClient && hopeless ? 400 : failure.status;
   return { status, body: { error } };
 }
 
 function typeOf(failure: Failure): string {
   // The Codex CLI matches the type, not the code.
-  if (failure.code === "usage_limit_reached") return "usage_limit_reached";
+  if (failure.code === "usage_limit_reached" || failure.code === "usage_not_included") return failure.code;
   const told = failure.upstream?.type;
   if (told !== undefined && (failure.kind === "rate_limit" || failure.kind === "upstream_api")) return told;
   if (failure.kind === "upstream_api" && failure.status < 500) return "invalid_request_error";

@@ -45,7 +45,7 @@ export interface Ask {
   retry(failure: Failure, attempt: number): number | undefined;
   /** What to tell when there is no other try. */
   verdict(failure: Failure): Failure;
-  /** Whether a failure inside the stream becomes a status; false passes it on as the stream has it. */
+  /** Whether a failure before any content becomes a status; false tells it inside a stream, as the upstream's own has it or in ours. */
   asStatus(failure: Failure): boolean;
   /** Milliseconds after which the answer opens whatever is known; Infinity waits for a decisive event. */
   hold: number;
@@ -70,9 +70,10 @@ export async function open(asking: Ask): Promise<Opened> {
       } catch (thrown) {
         const failure = thrown instanceof Failure && !asking.signal.aborted ? thrown : undefined;
         const again = failure && asking.retry(failure, attempt);
-        if (again === undefined && failure && flow.told === failure && !asking.asStatus(failure)) return flow;
+        const verdict = failure && again === undefined ? asking.verdict(failure) : undefined;
+        if (verdict && !asking.asStatus(verdict)) return await flow.failing(verdict);
         await flow.close();
-        if (again === undefined) throw failure ? asking.verdict(failure) : thrown;
+        if (again === undefined) throw verdict ?? thrown;
         wait = again;
       }
     }
@@ -91,6 +92,7 @@ class Flow implements Opened {
   readonly #attempt: number;
   readonly #wait: number;
   #asked: Promise<Answer> | undefined;
+  #verdict: Failure | undefined;
 
   constructor(asking: Ask, attempt: number, wait: number) {
     this.#asking = asking;
@@ -120,7 +122,17 @@ class Flow implements Opened {
   }
 
   next(): Promise<IteratorResult<Event[]>> {
+    if (this.#verdict) return Promise.reject(this.#verdict);
     return this.answer ? this.answer.events.next() : this.#begin();
+  }
+
+  /** This answer, as one that opens and then fails; the upstream's own words for it pass as they are. */
+  async failing(verdict: Failure): Promise<Opened> {
+    if (this.told === verdict) return this;
+    if (this.told) this.held = [];
+    this.#verdict = verdict;
+    await this.close();
+    return this;
   }
 
   async #begin(): Promise<IteratorResult<Event[]>> {

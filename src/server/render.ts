@@ -13,7 +13,10 @@ export function renderFailure(
   const headers = new Headers(context.headers);
   headers.set("content-type", "application/json; charset=utf-8");
   headers.set("x-request-id", context.requestId);
-  if (failure.retryAfter !== undefined) headers.set("retry-after", String(Math.max(0, Math.ceil(failure.retryAfter))));
+  // Of a 429 without a header the Codex CLI tells its user; with one it would wait and ask five times more (wire/codex.md D.2).
+  const mute = context.codexClient && failure.upstream?.advisedInText;
+  if (failure.retryAfter !== undefined && !mute)
+    headers.set("retry-after", String(Math.max(0, Math.ceil(failure.retryAfter))));
   const useless =
     failure.shouldRetry === false || failure.kind === "upstream_credential" || failure.code === "usage_limit_reached";
   if (useless) headers.set("x-should-retry", "false");

@@ -72,12 +72,18 @@ async function answer(exchange: RunningExchange, traffic: Traffic): Promise<Resp
     ask: (attempt) => ask(exchange, attempt),
     retry: (failure) => retry(exchange, failure),
     verdict: (failure) => upstream.verdict(failure),
-    // The Codex CLI repeats a 5xx up to thirty times; told inside the stream it stops or backs off (wire/codex.md D.2, D.3).
-    asStatus: (failure) => !(exchange.codexClient && exchange.stream && failure.status >= 500),
+    asStatus: (failure) => !(exchange.codexClient && exchange.stream && isRepeatedLess(failure)),
     hold: exchange.stream ? gateway.config.limits.hold : Number.POSITIVE_INFINITY,
     signal: exchange.upstreamSignal,
   });
   return exchange.stream ? streamed(exchange, opened, traffic) : await whole(exchange, opened);
+}
+
+/** The Codex CLI repeats a 5xx up to thirty times; told inside the stream it stops or backs off (wire/codex.md D.2, D.3). */
+function isRepeatedLess({ status, code, shouldRetry, upstream }: Failure): boolean {
+  // Of a rate limit in a stream it reads when to come back, and shows what it was; a 429 stays one.
+  if (code === "rate_limit_exceeded") return upstream?.status !== 429;
+  return status >= 500 && shouldRetry !== false;
 }
 
 function streamed(exchange: RunningExchange, opened: Opened, traffic: Traffic): Response {

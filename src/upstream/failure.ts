@@ -121,7 +121,12 @@ function usageLimit(said: Said, now: number, make: Make): Failure {
 function rateLimit(said: Said, now: number, make: Make): Failure {
   const retryAfter = retryAdvice(said.headers, said.message, now);
   const code = said.code === "flex_unavailable" ? "flex_unavailable" : "rate_limit_exceeded";
-  return make("rate_limit", code, retryAfter === undefined ? {} : { retryAfter });
+  if (retryAfter === undefined) return make("rate_limit", code);
+  const advisedInText = retryAdvice(said.headers, "", now) === undefined;
+  return make("rate_limit", code, {
+    retryAfter,
+    ...(advisedInText ? { upstream: { ...faultOf(said), advisedInText } } : {}),
+  });
 }
 
 function overloaded(said: Said, now: number, make: Make): Failure {
