@@ -1,24 +1,13 @@
 // `codexd accounts`: which there are, how far they are used, and what a person can do about them.
 
 import type { Command } from "commander";
-import { claimsOf } from "../account/claims.ts";
-import type { UpstreamConfig } from "../config/load.ts";
-import type { AccountHandle, AccountState, StoredAccount, UsageWindow } from "../core/account.ts";
+import type { AccountConfig, UpstreamConfig } from "../config/load.ts";
+import type { AccountHandle, AccountState, StoredAccount } from "../core/account.ts";
 import type { Store } from "../store/index.ts";
+import { accountJson, COLUMNS, type Shown, shownJson, statusOf } from "./account-view.ts";
 import { configOption, dataOption, jsonOption } from "./options.ts";
 import { anyStore, existingStore, newStore, type StoreFlags } from "./store.ts";
-import { type Column, printJson, printTable } from "./table.ts";
-
-/** An account of the store or of the configuration, with what is known of it. */
-interface Shown {
-  name: string;
-  /** `login`, `personal token`, `key` of the store; `authFile`, `accessToken`, `apiKey` of the configuration. */
-  form: string;
-  upstreams: string[];
-  account: StoredAccount | undefined;
-  state: AccountState;
-  status: string;
-}
+import { printJson, printTable } from "./table.ts";
 
 export function addAccounts(program: Command): void {
   const accounts = program
@@ -57,24 +46,11 @@ export async function stored(store: Store, name: string, flags: StoreFlags): Pro
   throw unknown(name);
 }
 
-/** An account as JSON: everything but its tokens. */
-export function accountJson(account: StoredAccount): Record<string, unknown> {
-  const { tokens, createdAt, refreshedAt, ...rest } = account;
-  const expires = claimsOf(tokens.access)?.expires;
-  return {
-    ...rest,
-    renewable: tokens.refresh !== undefined,
-    expiresAt: expires === undefined ? null : time(expires * 1000),
-    createdAt: time(createdAt),
-    refreshedAt: refreshedAt === null ? null : time(refreshedAt),
-  };
-}
-
 async function listAccounts(flags: StoreFlags): Promise<void> {
   const isConfigured = (await upstreamsOf(flags)).some(({ accounts }) => accounts.length > 0);
   using store = isConfigured ? await newStore(flags) : await anyStore(flags);
   const all = store ? await allOf(store, flags) : [];
-  if (flags.json) printJson(all.map(json));
+  if (flags.json) printJson(all.map(shownJson));
   else if (all.length === 0) process.stdout.write("no account yet; `codexd login` makes one\n");
   else printTable(all, COLUMNS);
 }
@@ -86,8 +62,8 @@ async function showAccount(name: string, flags: StoreFlags): Promise<void> {
 
 async function print(store: Store, name: string, flags: StoreFlags): Promise<void> {
   const shown = await find(store, name, flags);
-  if (flags.json) return printJson(json(shown));
-  const rows = Object.entries(json(shown)).filter(([, value]) => value !== null);
+  if (flags.json) return printJson(shownJson(shown));
+  const rows = Object.entries(shownJson(shown)).filter(([, value]) => value !== null);
   printTable(rows, [
     { title: "field", value: ([field]) => field },
     { title: "value", value: ([, value]) => (typeof value === "object" ? JSON.stringify(value) : String(value)) },
@@ -153,101 +129,41 @@ async function upstreamsOf(flags: StoreFlags): Promise<UpstreamConfig[]> {
 
 async function allOf(store: Store, flags: StoreFlags): Promise<Shown[]> {
   const upstreams = await upstreamsOf(flags);
-  const configured = upstreams.flatMap((upstream) =>
-    upstream.accounts.map((account): Omit<Shown, "state" | "status"> => {
-      const form = "authFile" in account ? "authFile" : "accessToken" in account ? "accessToken" : "apiKey";
-      return { name: account.name, form, upstreams: [upstream.name], account: undefined };
-    }),
+  const configured = await Promise.all(
+    upstreams.flatMap(({ name, accounts }) => accounts.map((account) => ofConfiguration(account, name, store))),
   );
   const names = new Set(configured.map(({ name }) => name));
-  const kept = store.accounts
-    .list()
-    .filter(({ name }) => !names.has(name))
-    .map((account) => ({
-      name: account.name,
-      form: FORMS[account.kind],
-      upstreams: upstreams.filter((upstream) => isServedBy(upstream, account)).map(({ name }) => name),
-      account,
-    }));
-  return [...configured, ...kept].map((each) => {
-    const state = store.accounts.state(each.name);
-    return { ...each, state, status: statusOf(state, each.account) };
-  });
+  const kept = store.accounts.list().filter(({ name }) => !names.has(name));
+  return [...configured, ...kept.map((account) => ofStore(account, upstreams, store))];
+}
+
+function ofStore(account: StoredAccount, upstreams: readonly UpstreamConfig[], store: Store): Shown {
+  const { name, kind, email, plan, tokens } = account;
+  const state = store.accounts.state(name);
+  const serves = upstreams.filter((upstream) => isServedBy(upstream, account)).map((upstream) => upstream.name);
+  return { name, form: FORMS[kind], upstreams: serves, email, plan, account, state, status: statusOf(state, tokens) };
+}
+
+async function ofConfiguration(account: AccountConfig, upstream: string, store: Store): Promise<Shown> {
+  const { name } = account;
+  const state = store.accounts.state(name);
+  const nobody = { name, upstreams: [upstream], email: null, plan: null, account: undefined, state };
+  if ("apiKey" in account) return { ...nobody, form: "apiKey", status: statusOf(state, undefined) };
+  if ("accessToken" in account) return { ...nobody, form: "accessToken", status: statusOf(state, undefined) };
+  const [{ SharedLogin }, { claimsOf }] = await Promise.all([
+    import("../account/shared-login.ts"),
+    import("../account/claims.ts"),
+  ]);
+  try {
+    const { token, refresh } = await new SharedLogin(account.authFile, false).read();
+    const claims = claimsOf(token);
+    const renewable = account.refresh ? refresh : undefined;
+    const status = statusOf(state, { access: token, refresh: renewable });
+    return { ...nobody, form: "authFile", email: claims?.email ?? null, plan: claims?.plan ?? null, status };
+  } catch (thrown) {
+    return { ...nobody, form: "authFile", status: (thrown as Error).message };
+  }
 }
 
 const isServedBy = ({ kind, issuer }: UpstreamConfig, account: StoredAccount): boolean =>
   kind === (account.kind === "key" ? "openai" : "chatgpt") && issuer === account.issuer;
-
-function statusOf(
-  { paused, dead, deadReason, cooldownUntil }: AccountState,
-  account: StoredAccount | undefined,
-): string {
-  if (paused) return "paused";
-  if (dead !== null) return `log in again: ${deadReason ?? "refused"}`;
-  if (cooldownUntil !== null && cooldownUntil > Date.now()) return `cooling down until ${time(cooldownUntil)}`;
-  const expires = claimsOf(account?.tokens.access)?.expires;
-  if (account?.tokens.refresh === undefined && expires !== undefined && expires * 1000 <= Date.now())
-    return "log in again: the token expired";
-  return "active";
-}
-
-function json({ name, form, upstreams, account, state, status }: Shown): Record<string, unknown> {
-  const { paused, cooldownUntil, cooldownReason, lastError, lastErrorAt, primary, secondary, limitsAt, routing } =
-    state;
-  return {
-    name,
-    form,
-    status,
-    upstreams,
-    ...(account ? accountJson(account) : {}),
-    paused,
-    cooldownUntil: cooldownUntil === null ? null : time(cooldownUntil),
-    cooldownReason,
-    primary: windowJson(primary),
-    secondary: windowJson(secondary),
-    limitsAt: limitsAt === null ? null : time(limitsAt),
-    lastError,
-    lastErrorAt: lastErrorAt === null ? null : time(lastErrorAt),
-    routing,
-  };
-}
-
-const windowJson = (window: UsageWindow | null): Record<string, unknown> | null =>
-  window && { ...window, resetsAt: window.resetsAt === null ? null : time(window.resetsAt * 1000) };
-
-const COLUMNS: Column<Shown>[] = [
-  { title: "name", value: ({ name }) => name },
-  { title: "form", value: ({ form }) => form },
-  { title: "plan", value: ({ account }) => account?.plan },
-  { title: "e-mail", value: ({ account }) => account?.email },
-  { title: "status", value: ({ status }) => status },
-  { title: "primary", value: ({ state }) => used(state.primary) },
-  { title: "secondary", value: ({ state }) => used(state.secondary) },
-  { title: "last error", value: ({ state }) => state.lastError?.slice(0, 80) },
-  { title: "upstreams", value: ({ upstreams }) => upstreams.join(" ") },
-];
-
-/** `42% of 5h, resets 14:05`, in UTC; a day is named where it is another one. */
-function used(window: UsageWindow | null): string | undefined {
-  if (!window) return undefined;
-  const { usedPercent, minutes, resetsAt } = window;
-  const of = minutes === null ? "" : ` of ${span(minutes)}`;
-  const resets = resetsAt === null ? "" : `, resets ${moment(resetsAt * 1000)}`;
-  return `${Math.round(usedPercent)}%${of}${resets}`;
-}
-
-function span(minutes: number): string {
-  if (minutes % 1440 === 0) return `${minutes / 1440}d`;
-  return minutes % 60 === 0 ? `${minutes / 60}h` : `${minutes}m`;
-}
-
-function moment(ms: number): string {
-  const text = time(ms);
-  return text.slice(0, 10) === time(Date.now()).slice(0, 10)
-    ? `${text.slice(11, 16)}Z`
-    : text.slice(5, 16).replace("T", " ");
-}
-
-function time(ms: number): string {
-  return new Date(ms).toISOString().replace(/\.\d+Z$/, "Z");
-}

@@ -6,7 +6,7 @@ import { type Granted, grantedTokens, NAME, named } from "../account/granted.ts"
 import { Issuer } from "../account/issuer.ts";
 import { checkAccount } from "../account/routing.ts";
 import type { StoredAccount } from "../core/account.ts";
-import { accountJson } from "./accounts.ts";
+import { accountJson } from "./account-view.ts";
 import { openBrowser } from "./browser.ts";
 import { configOption, dataOption, jsonOption } from "./options.ts";
 import { newStore, type StoreFlags } from "./store.ts";

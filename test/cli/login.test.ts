@@ -310,8 +310,14 @@ test("accounts of the configuration are listed, and their environment need not b
   );
   expect(JSON.parse((await run(["accounts", "--json"])).stdout)).toMatchObject([
     { name: "k", form: "apiKey", upstreams: ["api"], status: "active" },
-    { name: "codex", form: "authFile", upstreams: ["codex"] },
+    { name: "codex", form: "authFile", upstreams: ["codex"], status: expect.stringContaining("does not exist") },
   ]);
+  write("a.json", JSON.stringify(await sandbox.login()));
+  expect(JSON.parse((await run(["accounts", "show", "codex", "--json"])).stdout)).toMatchObject({
+    email: "user1@sandbox.test",
+    plan: "plus",
+    status: "active",
+  });
   expect(await run(["logout", "k"])).toMatchObject({
     code: 1,
     stderr: expect.stringContaining("belongs to the configuration"),
