@@ -7,9 +7,10 @@ const string: Json = { type: "string" };
 const whole: Json = { type: "integer" };
 const boolean: Json = { type: "boolean" };
 
-/** All given properties are required. */
+/** All given properties are required, and others may come. */
 const record = (properties: Record<string, Json>): Json => ({
   type: "object",
+  additionalProperties: true,
   required: Object.keys(properties),
   properties,
 });

@@ -22,6 +22,13 @@ describe("the other operations answer as the document says", () => {
     expect((await witness.ask({ path: "/chat/completions", body: chat })).status).toBe(200);
   });
 
+  test("limits seen, of an account that was never asked and of one that was", async () => {
+    const paths = ["/api/codex/usage", "/backend-api/wham/usage"];
+    for (const path of paths) expect((await witness.ask({ path })).status).toBe(200);
+    expect((await witness.ask({ path: "/v1/responses", body: { model: "gpt-5.5", input: "hello" } })).status).toBe(200);
+    for (const path of paths) expect((await witness.ask({ path })).status).toBe(200);
+  });
+
   test("compaction", async () => {
     const body = { model: "gpt-5.5", input: [{ type: "message", role: "user", content: "Remember the word teapot" }] };
     for (const path of ["/v1/responses/compact", "/responses/compact"])

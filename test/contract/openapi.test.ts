@@ -7,6 +7,7 @@ import SwaggerParser from "@apidevtools/swagger-parser";
 import { version } from "../../package.json";
 import { builtIn } from "../../plugins/index.ts";
 import type { Dialect, Plugin } from "../../src/core/hooks.ts";
+import { LIMIT_ROUTES } from "../../src/server/limits-seen.ts";
 import { documentOf } from "../../src/server/openapi.ts";
 import { MODEL_ROUTES, PASSED, routesOf, UNBUILT } from "../../src/server/routes.ts";
 import { codexd, temporary } from "../binary.ts";
@@ -115,7 +116,9 @@ describe("the schemas", () => {
     const named = await Promise.all(dialects.map(async (dialect) => Object.keys((await dialect.schemas?.()) ?? {})));
     const names = named.flat();
     expect(names.filter((name, index) => names.indexOf(name) !== index)).toEqual([]);
-    expect(Object.keys(document.components.schemas).sort()).toEqual([...names, "ErrorResponse"].sort());
+    expect(Object.keys(document.components.schemas).sort()).toEqual(
+      [...names, "AccountLimits", "ErrorResponse"].sort(),
+    );
   });
 
   test("leave every object open, so that a generated client takes what upstreams add tomorrow", () => {
@@ -160,6 +163,7 @@ describe("routes and document agree", () => {
       }),
       ...MODEL_ROUTES.map(({ path }) => wild("GET", path, "model")),
       ...PASSED.flatMap((path) => [`POST ${base}${path}`, `POST ${base}/v1${path}`]),
+      ...LIMIT_ROUTES.map(({ path }) => `GET ${base}${path}`),
       ...UNBUILT.map(({ method, path }) => wild(method, path, "rest")),
       `GET ${base}/api/hello`,
       ...["/healthz", "/readyz", "/metrics", "/openapi.json", "/docs", "/api/hello"].map((path) => `GET ${path}`),
