@@ -20,6 +20,8 @@ export interface Place {
   binary: string;
   upstream: number;
   folder: string;
+  /** Outlives the run. */
+  cache: string;
 }
 
 export async function startNginx({ upstream, folder }: Place): Promise<Arm | string> {

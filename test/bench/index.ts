@@ -3,6 +3,7 @@
 //   bun run bench                        five rounds, about twelve minutes
 //   bun run bench --quick                two short rounds, for the gate
 //   bun run bench --check                exits with 1 when a promise of the gate does not hold
+//   bun run bench --peers                also beside gateways from public registries, which it installs into .cache
 //   bun run bench --nice=-10             before other programs of a machine that is not idle; told in the table
 //   bun run bench --rounds 1 --arms nginx,identity
 //
@@ -14,6 +15,7 @@ import { parseArgs } from "node:util";
 import { type Arm, codexdArms, type Place, startBun, startHaproxy, startNginx, versions } from "./arms.ts";
 import { broken } from "./check.ts";
 import { aborts, active, amongBig, idle, slope } from "./held.ts";
+import { startPortkey } from "./peers.ts";
 import { settle } from "./program.ts";
 import { type Amount, FULL, measure, moved, QUICK, type Sample, shuffled, warm } from "./rounds.ts";
 import { jsonCost, refusals, starts } from "./single.ts";
@@ -26,6 +28,7 @@ const { values } = parseArgs({
   options: {
     quick: { type: "boolean", default: false },
     check: { type: "boolean", default: false },
+    peers: { type: "boolean", default: false },
     nice: { type: "string", default: "0" },
     rounds: { type: "string" },
     arms: { type: "string" },
@@ -48,7 +51,7 @@ const isWanted = ({ name }: Arm) => !values.arms || values.arms.split(",").some(
 
 async function rivals(place: Place): Promise<Arm[]> {
   const found: Arm[] = [];
-  for (const start of [startNginx, startHaproxy, startBun]) {
+  for (const start of [startNginx, startHaproxy, startBun, ...(values.peers ? [startPortkey] : [])]) {
     const arm = await start(place);
     if (typeof arm !== "string") found.push(arm);
     else if (!skipped.includes(arm)) skipped.push(arm);
@@ -64,6 +67,21 @@ function directTo(tools: Tools): Arm {
   return { name: "direct", port: tools.port, base: "", dialect: "responses", headers: [] };
 }
 
+/** A rival that cannot serve is told and left out; codexd that cannot is an error. */
+async function serving(tools: Tools, arms: readonly Arm[]): Promise<Arm[]> {
+  const able: Arm[] = [];
+  for (const arm of arms) {
+    try {
+      await warm(tools, arm);
+      able.push(arm);
+    } catch (error) {
+      if (arm.name.startsWith("codexd")) throw error;
+      skipped.push(error instanceof Error ? error.message : String(error));
+    }
+  }
+  return able;
+}
+
 type Rounds = Pick<Results, "samples" | "voidSamples" | "voided" | "disturbed">;
 
 async function rounds(tools: Tools, place: Place): Promise<Rounds> {
@@ -73,8 +91,8 @@ async function rounds(tools: Tools, place: Place): Promise<Rounds> {
     ...(await codexdArms(place, { usageLog: true })),
     ...(await codexdArms(place, { usageLog: false })),
   ];
-  const arms = started.filter(isWanted);
-  for (const arm of [direct, ...arms]) await warm(tools, arm);
+  const arms = await serving(tools, started.filter(isWanted));
+  await warm(tools, direct);
   const good: Sample[] = [];
   const spoilt: Sample[] = [];
   let voided = 0;
@@ -96,31 +114,32 @@ async function rounds(tools: Tools, place: Place): Promise<Rounds> {
 
 type Holding = Pick<Results, "held" | "active" | "aborts" | "amongBig" | "slope">;
 
-/** In processes of their own, so that memory starts from what a start needs. */
+/** Each in a process of its own, so that memory starts from what a start needs. */
 async function holding(tools: Tools, place: Place): Promise<Holding> {
   const results: Holding = { held: [], active: [], aborts: [], amongBig: {}, slope: [] };
-  const direct = directTo(tools);
-  const started = [...(await rivals(place)), ...(await codexdArms(place, { usageLog: true }))];
   const repeats = values.quick ? 1 : 3;
   const bare: number[] = [];
-  for (let repeat = 0; repeat < repeats; repeat++) bare.push(await amongBig(tools, direct));
-  const shown = values.quick ? ["codexd identity", "codexd chat"] : started.map(({ name }) => name);
-  for (const arm of started.filter((one) => isWanted(one) && shown.includes(one.name))) {
+  for (let repeat = 0; repeat < repeats; repeat++) bare.push(await amongBig(tools, directTo(tools)));
+
+  async function hold(arm: Arm): Promise<void> {
     say(`${arm.name}: what it holds`);
-    await warm(tools, arm);
-    if (arm.dialect === "responses") results.held.push(await idle(tools, arm, 5000));
-    else results.held.push(await idle(tools, arm, 1000));
+    results.held.push(await idle(tools, arm, 5000));
     results.active.push(await active(tools, arm, 1000));
     results.aborts.push(await aborts(tools, arm, 200));
     const longest: number[] = [];
     for (let repeat = 0; repeat < repeats; repeat++) longest.push((await amongBig(tools, arm)) - median(bare));
     results.amongBig[arm.name] = longest;
   }
-  await stop(started);
-  if (!values.quick) {
-    const fresh = await codexdArms(place, { usageLog: true });
-    results.slope = await slope(tools, fresh[1] as Arm, 10_000);
-    await stop(fresh);
+
+  const others = values.quick ? [] : await rivals(place);
+  for (const arm of await serving(tools, others.filter(isWanted))) await hold(arm);
+  await stop(others);
+  for (const dialect of values.quick ? DIALECTS.slice(0, 2) : DIALECTS) {
+    const arms = await codexdArms(place, { usageLog: true });
+    const arm = arms.find((one) => one.dialect === dialect) as Arm;
+    if (isWanted(arm)) for (const one of await serving(tools, [arm])) await hold(one);
+    if (!values.quick && dialect === "chat") results.slope = await slope(tools, arm, 10_000);
+    await stop(arms);
   }
   return results;
 }
@@ -158,7 +177,7 @@ async function main(): Promise<number> {
   const folder = mkdtempSync(join(tmpdir(), "codexd-bench-"));
   try {
     await using tools = await Tools.start(folder);
-    const results = await run(tools, { binary: binaryIn(folder), upstream: tools.port, folder });
+    const results = await run(tools, { binary: binaryIn(folder), upstream: tools.port, folder, cache: kept });
     const file = join(kept, `${new Date().toISOString().replace(/[:.]/g, "-")}.json`);
     writeFileSync(file, JSON.stringify(results));
     process.stdout.write(`${markdown(results)}\n`);
