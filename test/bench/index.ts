@@ -101,10 +101,10 @@ async function rounds(tools: Tools, place: Place): Promise<Rounds> {
     for (const arm of shuffled(arms))
       seen.push(await measure(tools, arm, round, amount, !arm.name.endsWith("no usage-log")));
     seen.push(await measure(tools, direct, round, amount, true));
-    const isVoid = moved(seen[0] as Sample, seen.at(-1) as Sample);
-    say(`round ${round}${isVoid ? " is void: direct moved more than twofold" : ""}, load ${loadavg()[0]?.toFixed(1)}`);
-    (isVoid ? spoilt : good).push(...seen);
-    if (isVoid) voided++;
+    const movement = moved(seen[0] as Sample, seen.at(-1) as Sample);
+    say(`round ${round}${movement ? ` is void, ${movement}` : ""}; load ${loadavg()[0]?.toFixed(1)}`);
+    (movement ? spoilt : good).push(...seen);
+    if (movement) voided++;
     else left--;
   }
   await stop(started);

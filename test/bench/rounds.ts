@@ -92,14 +92,20 @@ export async function warm(tools: Tools, arm: Arm): Promise<void> {
   for (const size of SIZES) await tools.load(arm, turn(arm.dialect, size, true), { total: 10, events: 1 });
 }
 
-/** Whether the machine itself changed its pace between two direct runs: such a round says nothing about gateways. */
-export function moved(before: Sample, after: Sample): boolean {
-  const times = ({ loaded, steady }: Sample) => [loaded.delay.p50, steady?.first.p50 ?? 1, loaded.gap.p99];
+/** What direct took, in microseconds, by which a round is judged. */
+function times({ loaded, steady }: Sample): Record<string, number> {
+  const first = steady && { "time to the first token": steady.first.p50 };
+  return { ...first, "delay of an event": loaded.delay.p50, "99th percentile of gaps": loaded.gap.p99 };
+}
+
+/** What changed more than twofold between two direct runs, in words: such a round says nothing about gateways. */
+export function moved(before: Sample, after: Sample): string | undefined {
   const last = times(after);
-  return times(before).some((time, index) => {
-    const ratio = time / (last[index] ?? time);
-    return ratio > 2 || ratio < 0.5;
-  });
+  for (const [name, time] of Object.entries(times(before))) {
+    const now = last[name] ?? time;
+    if (Math.max(time, now) > 2 * Math.min(time, now)) return `direct's ${name} went from ${time} to ${now} µs`;
+  }
+  return undefined;
 }
 
 export function shuffled<T>(list: readonly T[]): T[] {
