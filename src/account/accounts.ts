@@ -105,6 +105,8 @@ export class ConfiguredAccounts implements Accounts {
       if (this.#missing === undefined) return { account: ANONYMOUS };
       throw refusedCredential(this.#missing);
     }
+    // Where only a person could help, one may have: a login file that the Codex CLI renewed is good again.
+    await Promise.all(all.filter(({ obstacle }) => obstacle?.why === "login").map((account) => account.look()));
     const usable = this.#askable(all);
     const fresh = usable.filter(({ name }) => !tried.has(name));
     let refused: unknown;

@@ -59,6 +59,14 @@ export class Handle implements AccountHandle {
     return undefined;
   }
 
+  async look(): Promise<void> {
+    try {
+      await this.#place.read();
+    } catch {
+      // What cannot be read is as hopeless as before.
+    }
+  }
+
   async credentials({ force = false }: { force?: boolean } = {}): Promise<Credentials> {
     const login = await this.#place.read();
     return await this.#ready(await this.#current(login, force));

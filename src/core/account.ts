@@ -78,6 +78,8 @@ export interface AccountHandle {
   readonly plan: string | null;
   /** Undefined when it may be asked. */
   readonly obstacle: Obstacle | undefined;
+  /** Reads the login again from its place, where somebody may have mended it. */
+  look(): Promise<void>;
   /** A token that the upstream should take, renewed when its time is near. Throws the `Failure` that says what to do. */
   credentials(options?: { force?: boolean }): Promise<Credentials>;
   /** Another token than this one, which the upstream refused. Throws when there is none; then the account needs a person. */
