@@ -9,7 +9,7 @@ import { Desk, MODEL } from "./setting.ts";
 // biome-ignore lint/suspicious/noExplicitAny: read by path
 type Json = Record<string, any>;
 
-/** How long both go on asking: two minutes prove more, and CI has other things to do. */
+/** How long both go on asking; two minutes is the full size. */
 const SECONDS = Number(process.env.CODEXD_SHARED_SECONDS ?? 15);
 
 const settings = (url: string) => `model = "${MODEL}"
