@@ -1,6 +1,7 @@
 // `codexd keys` and `codexd usage` against a store that they share with a server.
 import { expect, test } from "bun:test";
 import { createHash } from "node:crypto";
+import { join } from "node:path";
 import { openStore } from "../../src/store/index.ts";
 import { receipt } from "../store/receipt.ts";
 import { place } from "./fixture.ts";
@@ -96,4 +97,12 @@ test("usage sums receipts as a table, JSON and CSV", async () => {
   expect(csv[1]).toStartWith("gpt-5.5,2,1,1,0,0,200,80,0.4,");
   // A model's name is the client's own text: no spreadsheet may take it for a formula.
   expect(csv[2]).toStartWith(`"'=cmd|""x"", y",1,`);
+});
+
+test("what the README says to run about licences and receipts runs", async () => {
+  const { run } = place();
+  const readme = await Bun.file(join(import.meta.dir, "../../README.md")).text();
+  const lines = [...readme.matchAll(/^codexd ((?:keys|usage) [^#\n]+)/gm)].map((match) => String(match[1]).trim());
+  expect(lines.length).toBeGreaterThanOrEqual(3);
+  for (const line of lines) expect(await run(line.replaceAll("'", "").split(" "))).toMatchObject({ code: 0 });
 });
