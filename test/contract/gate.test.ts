@@ -67,3 +67,10 @@ test.concurrent("while a good run is counted as it is", async () => {
   const more = 'test.skip("later", () => {}); test("two", () => {});';
   expect(await gate("proof fine 5 true", suite(more))).toEqual({ last: "3 passed, 0 failed, 1 skipped", code: 0 });
 });
+
+test("the clients are there before the first suite, which would pass without the SDKs that it looks for", async () => {
+  const lines = (await Bun.file(join(root, ".ci/run")).text()).split("\n");
+  const at = (start: string) => lines.findIndex((line) => line.startsWith(start));
+  expect(at("must clients ")).toBeGreaterThan(0);
+  expect(at("must clients ")).toBeLessThan(at("suite quick "));
+});
