@@ -4,6 +4,7 @@ import { Command, CommanderError } from "commander";
 import { addAccounts } from "./accounts.ts";
 import { addConfig } from "./config.ts";
 import { addConnect } from "./connect.ts";
+import { addDoctor } from "./doctor/index.ts";
 import { addKeys } from "./keys.ts";
 import { addLogin } from "./login.ts";
 import { addLogout } from "./logout.ts";
@@ -42,6 +43,7 @@ export async function runProgram(args: readonly string[]): Promise<number> {
     addConfig,
     addOpenApi,
     addConnect,
+    addDoctor,
     addVersion,
   ];
   for (const add of commands) add(program);

@@ -1,0 +1,78 @@
+// A gateway for the doctor alone: the configured one without licences and receipts, asked in this process.
+
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { builtIn } from "../../../plugins/index.ts";
+import type { Config } from "../../config/load.ts";
+import { createApp } from "../../server/app.ts";
+import { createGateway, type Gateway, type Services } from "../../server/gateway.ts";
+import { ItemMemory } from "../../server/item-memory.ts";
+import { LastServed } from "../../server/last-served.ts";
+import { openStore } from "../../store/index.ts";
+import { versionInfo } from "../version.ts";
+import { type Ask, dialects } from "./dialects.ts";
+import type { Finding } from "./finding.ts";
+import { lookAt } from "./upstreams.ts";
+
+export interface Examined {
+  /** What is found of the configured upstreams and their accounts. */
+  upstreams(): Promise<Finding[]>;
+  /** What the dialects answer here. */
+  local(model?: string): Promise<Finding[]>;
+}
+
+/** The store is the real one, so that a login that is renewed here is kept; where there is none yet, none is made. */
+export async function withGateway(
+  config: Config,
+  look: (examined: Examined) => Promise<Finding[]>,
+): Promise<Finding[]> {
+  const passing = existsSync(join(config.data, "codexd.db"))
+    ? undefined
+    : mkdtempSync(join(tmpdir(), "codexd-doctor-"));
+  const store = openStore(passing ?? config.data, { patience: 5000 });
+  try {
+    const services: Services = { ...fixed(), store };
+    const plugins = config.plugins.filter(({ name }) => name !== "auth" && name !== "usage-log");
+    const gateway = createGateway({ ...config, plugins }, services, builtIn);
+    const findings = await look({
+      upstreams: () => upstreamsIn(config, gateway),
+      local: (model) => dialects(askIn(gateway), undefined, model),
+    });
+    await gateway.dispose();
+    return findings;
+  } finally {
+    store.close();
+    if (passing) rmSync(passing, { recursive: true, force: true });
+  }
+}
+
+function fixed(): Omit<Services, "store"> {
+  const quiet = () => undefined;
+  return {
+    // What is wrong is told as a finding.
+    log: { debug: quiet, info: quiet, warn: quiet, error: quiet },
+    mint: { id: (prefix) => prefix + Bun.randomUUIDv7("hex"), now: () => Math.floor(Date.now() / 1000) },
+    clock: Date.now,
+    version: versionInfo().version,
+    items: new ItemMemory(),
+    served: new LastServed(),
+  };
+}
+
+async function upstreamsIn(config: Config, gateway: Gateway): Promise<Finding[]> {
+  const findings = config.upstreams.map((settings) => {
+    const upstream = gateway.upstreams.find(({ name }) => name === settings.name);
+    return upstream ? lookAt({ config: settings, upstream, version: gateway.services.version }) : [];
+  });
+  return (await Promise.all(findings)).flat();
+}
+
+function askIn(gateway: Gateway): Ask {
+  const app = createApp(gateway, { live: new Set(), draining: false }, { peerOf: () => "127.0.0.1", loopback: true });
+  const base = `http://localhost${gateway.config.server.basePath}`;
+  return async (path, init) => {
+    const answer = await app.fetch(new Request(base + path, init));
+    return { status: answer.status, text: await answer.text() };
+  };
+}
