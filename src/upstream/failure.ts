@@ -92,7 +92,7 @@ function byStatus(said: Said, context: FailureContext, make: Make): Failure {
     const advice = "the operator has to renew it: run `codex login`, or configure another key";
     return make("upstream_credential", "upstream_auth_failed", {
       ...final,
-      message: `upstream ${context.upstream} refused its credential (${why}); ${advice}`,
+      message: `${titleOf(context.upstream)} refused its credential (${why}); ${advice}`,
     });
   }
   if (status === undefined) return make("upstream_api", "upstream_error", refused ? { ...final, status: 400 } : {});
@@ -140,9 +140,11 @@ function isRefusal(status: number | undefined): boolean {
 }
 
 function unspoken(status: number | undefined, upstream: string): string {
-  const who = upstream ? `upstream ${upstream}` : "the upstream";
+  const who = titleOf(upstream);
   return status === undefined ? `${who} failed without saying why` : `${who} answered ${status} without saying why`;
 }
+
+const titleOf = (upstream: string): string => (upstream ? `upstream ${upstream}` : "the upstream");
 
 function faultOf(said: Said): UpstreamFault {
   const { status, code, type, body, error, headers } = said;
