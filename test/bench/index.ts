@@ -180,6 +180,7 @@ async function main(): Promise<number> {
     const results = await run(tools, { binary: binaryIn(folder), upstream: tools.port, folder, cache: kept });
     const file = join(kept, `${new Date().toISOString().replace(/[:.]/g, "-")}.json`);
     writeFileSync(file, JSON.stringify(results));
+    writeFileSync(file.replace(/json$/, "md"), `${markdown(results)}\n`);
     process.stdout.write(`${markdown(results)}\n`);
     say(`raw numbers: ${relative(process.cwd(), file)}`);
     if (!values.check) return 0;
