@@ -41,7 +41,7 @@ function accountOf(gateway: Gateway, { id }: Principal, session: string | undefi
   const last = session === undefined ? gateway.services.served.of(id) : undefined;
   const lastUpstream = chatgpt.find(({ name }) => name === last?.upstream);
   const account =
-    lastUpstream?.accounts.all().find(({ name }) => name === last?.account) ??
+    lastUpstream?.accounts.usable().find(({ name }) => name === last?.account) ??
     chatgpt.map(({ accounts }) => accounts.serving(session ?? "")).find((one) => one !== undefined);
   if (account) return account;
   throw new Failure("unsupported", {
