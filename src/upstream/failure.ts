@@ -89,7 +89,8 @@ function byStatus(said: Said, context: FailureContext, make: Make): Failure {
   const refused = code?.startsWith("invalid_") || said.type === "invalid_request_error";
   if (status === 401 || status === 403 || (code !== undefined && CREDENTIAL.has(code))) {
     const why = [status, code, message].filter(Boolean).join(" ");
-    const advice = "the operator has to renew it: run `codex login`, or configure another key";
+    const advice =
+      "the operator has to renew it: run `codexd login` (`codex login` where its file is shared), or configure another key";
     return make("upstream_credential", "upstream_auth_failed", {
       ...final,
       message: `${titleOf(context.upstream)} refused its credential (${why}); ${advice}`,

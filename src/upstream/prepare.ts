@@ -81,7 +81,7 @@ function allowed(exchange: Exchange, kind: Kind, dropped: Set<string>): Record<s
     // The session becomes the cache key and headers; it never is a field.
     if (value === null || value === undefined || key === "session_id") continue;
     if (!(all || fields.has(key) || (exchange.codexClient && CODEX_FIELDS.has(key)))) {
-      dropped.add(key);
+      if (!asksNothing(key, value)) dropped.add(key);
       continue;
     }
     const inner = nested[key];
@@ -90,6 +90,13 @@ function allowed(exchange: Exchange, kind: Kind, dropped: Set<string>): Record<s
       delete body[key];
   }
   return body;
+}
+
+/** A field that says what is so without it has no effect to tell of: SDKs spell such values out. */
+function asksNothing(key: string, value: unknown): boolean {
+  if (key === "background") return value === false;
+  if (key === "truncation") return value === "disabled";
+  return key === "metadata" && isObject(value) && Object.keys(value).length === 0;
 }
 
 function narrowed(

@@ -44,6 +44,8 @@ export async function ring(
   options: {
     config?: Record<string, unknown>;
     kind?: "openai" | "chatgpt";
+    /** On an upstream that only speaks Chat Completions. */
+    chat?: boolean;
     gateway?: GatewayOptions;
     sandboxArgs?: string[];
   } = {},
@@ -58,7 +60,8 @@ export async function ring(
           baseUrl: `${sandbox.url}/backend-api/codex`,
           accounts: [{ name: "login", accessToken: "test-token", accountId: "acc" }],
         };
-  const gateway = await startGateway({ ...options.gateway, config: { ...options.config, upstreams: { up } } });
+  const upstreams = { up: options.chat ? { ...up, wire: "chat" } : up };
+  const gateway = await startGateway({ ...options.gateway, config: { ...options.config, upstreams } });
   const ringed: Ring = {
     gateway,
     sandbox,

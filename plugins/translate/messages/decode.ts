@@ -60,7 +60,7 @@ export function decode({ body, headers }: Parameters<Dialect["decode"]>[0]): Dec
   // Nothing of a Messages conversation is kept upstream; reasoning travels with the client instead.
   turn.store = false;
   if (thinking.wanted) turn.include = ["reasoning.encrypted_content"];
-  set(turn, "max_output_tokens", numberOf(body, "max_tokens"));
+  set(turn, "max_output_tokens", countOf(body, "max_tokens"));
   set(turn, "temperature", numberOf(body, "temperature"));
   set(turn, "top_p", numberOf(body, "top_p"));
   set(turn, "safety_identifier", session.user);
@@ -73,7 +73,7 @@ export function decode({ body, headers }: Parameters<Dialect["decode"]>[0]): Dec
   };
   return {
     turn,
-    stream: body.stream === true,
+    stream: streamOf(body.stream),
     ...(session.id === undefined ? {} : { session: session.id }),
     dropped: history.dropped,
     ...(thinking.reasoning?.effort === undefined ? {} : { lenientEffort: true }),
@@ -135,6 +135,19 @@ function stopsOf(value: unknown): string[] {
     throw invalid("stop_sequences", "stop_sequences must be an array of strings");
   }
   return (value as string[]).filter((stop) => stop !== "");
+}
+
+function streamOf(stream: unknown): boolean {
+  if (stream === undefined || stream === null) return false;
+  if (typeof stream !== "boolean") throw invalid("stream", `stream is ${JSON.stringify(stream)}; legal: true or false`);
+  return stream;
+}
+
+function countOf(body: Record<string, unknown>, field: string): number | undefined {
+  const count = numberOf(body, field);
+  if (count !== undefined && (!Number.isInteger(count) || count < 1))
+    throw invalid(field, `${field} is ${count}; legal: a whole number from 1`);
+  return count;
 }
 
 function numberOf(body: Record<string, unknown>, field: string): number | undefined {

@@ -63,6 +63,8 @@ export class ChatUpstream implements Upstream {
   prepare(exchange: Exchange): ChatPrepared {
     refuseStored(exchange.turn);
     const turn: Turn = { ...exchange.turn, input: inputOf(exchange.turn) };
+    // Answered like any turn, the Codex CLI would take it for a broken compaction and end the user's work.
+    if (turn.input.at(-1)?.type === "compaction_trigger") throw noCompaction();
     const { body, dropped, undo } = chatBody(turn, {
       kind: this.kind,
       reasoningField: this.#settings.chat?.reasoningField,
@@ -115,7 +117,7 @@ export class ChatUpstream implements Upstream {
   }
 
   async compact(): Promise<never> {
-    throw invalid("model", "compact endpoint requires responses wire api");
+    throw noCompaction();
   }
 
   async catalogue(signal?: AbortSignal): Promise<Catalogue | undefined> {
@@ -160,6 +162,14 @@ export class ChatUpstream implements Upstream {
     yield chatReply(body, options);
     return undefined;
   }
+}
+
+function noCompaction(): Failure {
+  return new Failure("invalid_request", {
+    code: "invalid_request",
+    message: "compact endpoint requires responses wire api",
+    shouldRetry: false,
+  });
 }
 
 function inputOf(turn: Turn): Item[] {
