@@ -44,6 +44,24 @@ test("to a Codex client an overload inside the stream stays there: it would post
   expect(typesOf((await readAll(response)).text).at(-1)).toBe("response.failed");
 });
 
+test("a Codex client is told inside the stream of every 5xx, by a 400 of what only the operator can mend, and waits only when a header said so", async () => {
+  await using it = await ring({ config: { limits: { retries: 0 } } });
+  const codex = { headers: { originator: "codex_exec" } };
+  for (const directive of ["FAIL server_error", "FAIL server_is_overloaded", "FAIL slow_down", "CUT 0", "DROP 0"]) {
+    const response = await it.ask(directive, {}, codex);
+    expect([directive, response.status]).toEqual([directive, 200]);
+    expect(typesOf((await readAll(response)).text).at(-1)).toBe("response.failed");
+    // A whole answer has no inside.
+    expect([directive, (await it.ask(directive, { stream: false }, codex)).status >= 429]).toEqual([directive, true]);
+  }
+  expect((await it.ask("FAIL challenge", {}, codex)).status).toBe(400);
+  const advised = async (directive: string, init?: RequestInit) =>
+    (await it.ask(directive, {}, init)).headers.get("retry-after");
+  expect(await advised("FAIL rate_limit_exceeded")).toBe("2");
+  expect(await advised("FAIL rate_limit_exceeded", codex)).toBeNull();
+  expect(await advised("FAIL rate_limit_exceeded before 3", codex)).toBe("3");
+});
+
 test("a refused upstream credential is never a 401 to the client", async () => {
   await using it = await ring({ config: { limits: { retries: 0 } } });
   const plain = await it.ask("FAIL token_expired before");
