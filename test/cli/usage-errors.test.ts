@@ -9,7 +9,7 @@ describe("wrong usage is 2, with one line", () => {
     [["nope"], /unknown command 'nope'/],
     [["log"], /unknown command 'log'/],
     [["store"], /unknown command 'store'/],
-    [["doctor"], /unknown command 'doctor'/],
+    [["plugins"], /unknown command 'plugins'/],
     [["serve", "--prot", "1"], /unknown option '--prot' \(Did you mean --port\?\)/],
     [["serve", "--port", "99999"], /whole number from 0 to 65535/],
     [["serve", "--port", "1e3"], /whole number from 0 to 65535/],
@@ -30,6 +30,7 @@ describe("wrong usage is 2, with one line", () => {
     [["accounts", "pause"], /missing required argument 'name'/],
     [["connect"], /missing required argument 'client'/],
     [["connect", "telnet"], /Allowed choices are claude-code, codex, gemini-cli/],
+    [["doctor", "extra"], /too many arguments/],
     [["connect", "curl", "--url", "nowhere"], /an address such as/],
   ])("codexd %j", async (args, message) => {
     const { code, stdout, stderr } = await run(args);

@@ -47,7 +47,7 @@ plugins: [auth, atuh, auth, {a: 1, b: 2}, 7]
     'codexd.yaml: reasoning: found the text "loud"; legal is both, reasoning_content, reasoning, think or none',
     'codexd.yaml: counters: found the text "memcached"; legal is memory',
     "codexd.yaml: upstreams.a.accounts[2].apiKey: found a number (not shown); legal is text that is not empty (numbers in quotes)",
-    'codexd.yaml: upstreams.a.accounts[4].accountid: unknown key "accountid"; did you mean accountId? Legal: name, authFile, refresh, accessToken, accountId, apiKey',
+    'codexd.yaml: upstreams.a.accounts[4].accountid: unknown key "accountid"; did you mean accountId? Legal: name, authFile, refresh, accessToken, accountId, apiKey, priority, weight',
     "codexd.yaml: upstreams.b.kind: missing; legal is chatgpt, openai or compatible",
     'codexd.yaml: upstreams["1b"]: found the name "1b"; legal are letters, digits, - and _, a letter first',
     'codexd.yaml: upstreams.c.kind: found the text "opnai"; legal is chatgpt, openai or compatible',
