@@ -226,7 +226,7 @@ export function markdown(results: Results): string {
   const named = Object.entries(others).map(([name, version]) => `${name} ${version}`);
   return [
     `${date}, ${machine.cores} × ${machine.processor}, ${machine.memoryGb} GB, load ${machine.loadBefore} before and ${machine.loadAfter} after${machine.nice ? `, everything measured at nice ${machine.nice}` : ""}. ${codexd}; ${named.join(", ")}.`,
-    `Gateway on one core; upstream and client, both in C, on the other. ${amount.rounds} rounds in random order, ${voided} thrown away because direct itself moved more than twofold. Median (least–most of the rounds).${disturbed ? " **The machine was busy: direct moved more than twofold in the rounds shown.**" : ""}`,
+    `Gateway on one core; upstream and client, both in C, on the other. ${disturbed ? `**The machine was busy: direct itself moved more than twofold in every one of these ${voided} rounds.**` : `${amount.rounds} rounds in random order, ${voided} more thrown away because direct itself moved more than twofold.`} Median (least to most of the rounds).`,
     "Streams: 64 at once paced 20 ms for times (what the gateway adds to direct), 256 at once (12,800 events/s) for CPU.",
     streams(all),
     "Requests: 1 KB not streamed, 16 at once; bodies of coding agents' turns, one after the other, what the gateway adds to the first token.",
