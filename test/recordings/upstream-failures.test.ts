@@ -158,7 +158,9 @@ describe.each(Object.entries(ROWS))("%s", (upstreams, row) => {
         await expectStatus(client, `script ${upstreams}-${when}`, row, code, words, stream);
   });
 
-  test.skipIf(onlyStatus === true)("within it: the dialect's own error, and a status for a whole answer", async () => {
+  // What the backend only ever says as a status has no form within a stream.
+  if (onlyStatus) return;
+  test("within it: the dialect's own error, and a status for a whole answer", async () => {
     const text = `script ${upstreams}-late`;
     for (const client of CLIENTS) {
       await expectStatus(client, text, row, code, words, false);
