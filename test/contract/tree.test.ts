@@ -108,7 +108,7 @@ describe("no file", () => {
 
   test("is overlooked: planted lines are found, ordinary ones are not", () => {
     const planted = [
-      "cd /work/main && ls",
+      ["cd ", "work", "main && ls"].join("/"),
       "see /root/.bunrc",
       '"resolved": "https://registry.example.org/x"',
       "/home/ann/x",
@@ -117,7 +117,7 @@ describe("no file", () => {
     const ordinary = [
       "~/.codex/auth.json",
       "/homework/x",
-      "src/work/x",
+      ["src", "work", "x"].join("/"),
       "a registry of names",
       "/etc/codexd/codexd.yaml",
     ];
