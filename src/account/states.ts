@@ -1,6 +1,6 @@
 // What is known of accounts: in the store, and in memory for as long as the store cannot be written.
 
-import type { AccountState, AccountStore } from "../core/account.ts";
+import { type AccountState, type AccountStore, FRESH_STATE } from "../core/account.ts";
 import type { Log } from "../core/hooks.ts";
 
 export class States {
@@ -16,7 +16,7 @@ export class States {
   }
 
   get(name: string): AccountState {
-    return { ...(this.#store?.state(name) ?? UNKNOWN), ...this.#pending.get(name) };
+    return { ...(this.#store?.state(name) ?? FRESH_STATE), ...this.#pending.get(name) };
   }
 
   /** Never throws: a turn does not fail because of what cannot be noted of it. */
@@ -34,19 +34,3 @@ export class States {
     }
   }
 }
-
-const UNKNOWN: AccountState = {
-  paused: false,
-  cooldownUntil: null,
-  cooldownReason: null,
-  lastError: null,
-  lastErrorAt: null,
-  primary: null,
-  secondary: null,
-  credits: null,
-  limitsAt: null,
-  routing: null,
-  routingAt: null,
-  dead: null,
-  deadReason: null,
-};

@@ -128,6 +128,23 @@ export interface AccountState {
   deadReason: string | null;
 }
 
+/** What is known of an account that nobody has asked yet. */
+export const FRESH_STATE: AccountState = {
+  paused: false,
+  cooldownUntil: null,
+  cooldownReason: null,
+  lastError: null,
+  lastErrorAt: null,
+  primary: null,
+  secondary: null,
+  credits: null,
+  limitsAt: null,
+  routing: null,
+  routingAt: null,
+  dead: null,
+  deadReason: null,
+};
+
 export interface Tokens {
   access: string;
   refresh?: string;

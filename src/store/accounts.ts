@@ -1,7 +1,13 @@
 // Accounts in the store: their tokens, what is known of them, and who may renew them now.
 
 import type { Database, SQLQueryBindings } from "bun:sqlite";
-import type { AccountKind, AccountState, AccountStore, StoredAccount } from "../core/account.ts";
+import {
+  type AccountKind,
+  type AccountState,
+  type AccountStore,
+  FRESH_STATE,
+  type StoredAccount,
+} from "../core/account.ts";
 
 interface Row {
   name: string;
@@ -17,22 +23,6 @@ interface Row {
   created_at: number;
   refreshed_at: number | null;
 }
-
-const FRESH: AccountState = {
-  paused: false,
-  cooldownUntil: null,
-  cooldownReason: null,
-  lastError: null,
-  lastErrorAt: null,
-  primary: null,
-  secondary: null,
-  credits: null,
-  limitsAt: null,
-  routing: null,
-  routingAt: null,
-  dead: null,
-  deadReason: null,
-};
 
 /** Field of a state → its columns and their values. */
 const COLUMNS: { [K in keyof AccountState]: (value: AccountState[K]) => Record<string, SQLQueryBindings> } = {
@@ -139,7 +129,7 @@ export function openAccounts(database: Database): AccountStore {
       const known = states.get(name);
       if (known) return known;
       const row = stateOf.get(name);
-      const state = row ? readState(row) : FRESH;
+      const state = row ? readState(row) : FRESH_STATE;
       states.set(name, state);
       return state;
     },

@@ -1,7 +1,8 @@
 // Drives a headless Chromium over its debugging port: opens an address, clicks, and says where it ended.
 import { temporary } from "../binary.ts";
+import { chromium } from "../clients/browser.ts";
 
-export const CHROMIUM = Bun.which("chromium") ?? Bun.which("chromium-browser") ?? Bun.which("google-chrome");
+export const CHROMIUM = chromium();
 
 export interface Browser extends AsyncDisposable {
   open(url: string): Promise<void>;

@@ -221,7 +221,7 @@ async function walled(): Promise<{ port: number } & Disposable> {
 }
 
 test.skipIf(process.platform !== "linux")(
-  "an upstream that takes no connection is a 502 after limits.connect, however long a first byte may take",
+  "an upstream that takes no connection is a 502 after limits.connect, however long a first byte may take (on Linux: only its full backlog swallows connections)",
   async () => {
     using far = await walled();
     await using gateway = await startGateway({ config: config(far.port, { connect: "500ms", retries: 0 }) });

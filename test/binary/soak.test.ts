@@ -60,7 +60,7 @@ function growthOf(samples: readonly number[], perSample: number): number {
 }
 
 test.skipIf(process.platform !== "linux")(
-  `soak: ${STREAMS} finished and ${STREAMS} aborted streams`,
+  `soak: ${STREAMS} finished and ${STREAMS} aborted streams (on Linux: memory is read from /proc)`,
   async () => {
     await using it = await ring({ config: { limits: { streams: 5000 } }, gateway: { env: { CODEXD_LOG: "warn" } } });
     const { pid } = it.gateway;

@@ -19,7 +19,7 @@ test("serve says where it listens, its curl lines work when pasted, SIGTERM ends
 });
 
 test.skipIf(process.platform !== "linux")(
-  "the fetch cap is lifted before anything runs, in the same process",
+  "the fetch cap is lifted before anything runs, in the same process (on Linux: its environment is read from /proc)",
   async () => {
     const { start } = place();
     const server = start(["serve", "--sandbox", "--port", "0"]);

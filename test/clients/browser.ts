@@ -22,10 +22,19 @@ interface Message {
   error?: { message: string };
 }
 
-/** The path of a Chromium, or undefined where there is none. */
+let told = false;
+
+/** The path of a Chromium; undefined, with the reason printed, where there is none. The gate installs one: there it must be found. */
 export function chromium(): string | undefined {
   const names = ["chromium", "chromium-browser", "google-chrome"];
-  return process.env.CHROMIUM ?? names.map((name) => Bun.which(name)).find((path) => path !== null) ?? undefined;
+  const path =
+    process.env.CHROMIUM ?? names.map((name) => Bun.which(name)).find((found) => found !== null) ?? undefined;
+  if (path !== undefined) return path;
+  const reason = `no Chromium on this machine (looked for ${names.join(", ")} and $CHROMIUM)`;
+  if (process.env.CI === "true") throw new Error(reason);
+  if (!told) console.warn(`logins in a real browser are skipped: ${reason}`);
+  told = true;
+  return undefined;
 }
 
 export async function startBrowser(path: string): Promise<Browser> {

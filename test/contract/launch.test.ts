@@ -93,27 +93,35 @@ async function closed(output: AsyncIterator<string>): Promise<void> {
   while (!(await output.next()).done);
 }
 
-test.skipIf(!node)("a Bun that is too old, or npm's placeholder for one, is passed over", async () => {
-  const PATH = [fake("echo 1.3.9"), fake("echo 'postinstall was not run' >&2; exit 1"), dirname(process.execPath)].join(
-    ":",
-  );
-  const { code, stdout } = await ended({ args: ["--version"], env: { PATH } });
-  expect({ code, version: stdout.trim() }).toEqual({ code: 0, version: Bun.version });
-});
+test.skipIf(!node)(
+  "a Bun that is too old, or npm's placeholder for one, is passed over (where there is Node)",
+  async () => {
+    const PATH = [
+      fake("echo 1.3.9"),
+      fake("echo 'postinstall was not run' >&2; exit 1"),
+      dirname(process.execPath),
+    ].join(":");
+    const { code, stdout } = await ended({ args: ["--version"], env: { PATH } });
+    expect({ code, version: stdout.trim() }).toEqual({ code: 0, version: Bun.version });
+  },
+);
 
-test.skipIf(!node)("without any Bun it says what it needs, what it found and what to do", async () => {
-  const tree = temporary();
-  mkdirSync(join(tree, "src"));
-  copyFileSync(launcher, join(tree, "src", "launch.mjs"));
-  copyFileSync(join(root, "package.json"), join(tree, "package.json"));
-  const old = fake("echo 1.3.9");
-  const { code, stderr } = await ended({
-    args: ["--version"],
-    env: { PATH: old },
-    script: join(tree, "src", "launch.mjs"),
-  });
-  expect(code).toBe(1);
-  expect(stderr).toBe(
-    `codexd needs Bun ${manifest.dependencies.bun} or newer. Found only ${join(old, "bun")} (1.3.9). Run \`npm ci\` here, which brings it.\n`,
-  );
-});
+test.skipIf(!node)(
+  "without any Bun it says what it needs, what it found and what to do (where there is Node)",
+  async () => {
+    const tree = temporary();
+    mkdirSync(join(tree, "src"));
+    copyFileSync(launcher, join(tree, "src", "launch.mjs"));
+    copyFileSync(join(root, "package.json"), join(tree, "package.json"));
+    const old = fake("echo 1.3.9");
+    const { code, stderr } = await ended({
+      args: ["--version"],
+      env: { PATH: old },
+      script: join(tree, "src", "launch.mjs"),
+    });
+    expect(code).toBe(1);
+    expect(stderr).toBe(
+      `codexd needs Bun ${manifest.dependencies.bun} or newer. Found only ${join(old, "bun")} (1.3.9). Run \`npm ci\` here, which brings it.\n`,
+    );
+  },
+);
