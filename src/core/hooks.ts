@@ -196,6 +196,59 @@ export interface Host {
   readonly receipts: { write(receipt: Receipt): void };
 }
 
+/** A request to a route of a plugin. */
+export interface RouteRequest {
+  /** As it arrived; its body is unread. */
+  readonly request: Request;
+  /** What stood for `:name` in the route's path, percent-decoded; the rest of a path for a trailing `*` is under `*`. */
+  readonly params: Readonly<Record<string, string>>;
+  readonly query: URLSearchParams;
+  /** Who is asking; absent on a route of access `open`. */
+  readonly principal?: Principal;
+  /** The id of the request, told in `x-request-id`. */
+  readonly id: string;
+  readonly log: Log;
+  /** Aborted when the client leaves. */
+  readonly signal: AbortSignal;
+}
+
+/** A route that a plugin adds to the server. */
+export interface PluginRoute {
+  readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+  /**
+   * Below `server.basePath`, with `:name` and a trailing `*` as parameters. A path that starts with `/admin/` lies at the
+   * root instead and needs access `admin`.
+   */
+  readonly path: string;
+  /** Whose key opens it: any `licence` (the default), an `admin` licence, or `open` to everybody who reaches the server. */
+  readonly access?: "licence" | "admin" | "open";
+  /** OpenAPI operation object (operationId, summary, parameters, requestBody, responses …). */
+  readonly detail?: Readonly<Record<string, unknown>>;
+  /** Schemas by component name, which `detail` may refer to as `#/components/schemas/<name>`. */
+  readonly schemas?: Readonly<Record<string, unknown>>;
+  /** A `Response`, or any other value to be answered as JSON (nothing: 204). A thrown `Failure` is the answer; anything else thrown is a 500. */
+  handle(request: RouteRequest): unknown;
+}
+
+/** What a command of a plugin may say and use. */
+export interface CommandIO {
+  /** Writes a line to the terminal. */
+  out(line: string): void;
+  /** Writes a line to the error output. */
+  err(line: string): void;
+  readonly host: Host;
+}
+
+/** A command that a plugin adds: `codexd <name> …`, while the configuration's chain has the plugin. */
+export interface PluginCommand {
+  /** Lower-case letters, digits and `-`; never one of codexd's own. */
+  readonly name: string;
+  /** One line for `codexd --help`. */
+  readonly summary: string;
+  /** Gives the exit code: 0 success, 1 failure, 2 wrong usage. */
+  run(args: readonly string[], io: CommandIO): number | Promise<number>;
+}
+
 /** Hooks of a plugin. Each runs in the order of the chain, within its own phase (architecture.md, The way of a request). */
 export interface Hooks {
   /** Before the server listens; throw to refuse the start with a message. */
@@ -219,13 +272,31 @@ export interface Hooks {
   dialects?: readonly Dialect[];
   /** Operations other than `turn` that this plugin answers for, e.g. `compact`. */
   operations?: readonly string[];
+  /** Routes of its own. One that another plugin or the server has already is refused at load, by name. */
+  routes?: readonly PluginRoute[];
+  /** Commands of its own. */
+  commands?: readonly PluginCommand[];
   dispose?(): void | Promise<void>;
 }
 
+/** What happens to an exchange when a hook throws, hangs or lies: it fails, or goes on as if the hook had not run. */
+export type OnError = "fail" | "skip";
+
 /** A plugin: a name, an optional options schema (TypeBox), and a setup that returns its hooks. */
 export interface Plugin<Options = unknown> {
+  /** Lower-case letters, digits and `-`, unique in a chain. */
   readonly name: string;
   readonly apiVersion: 1;
+  /** Names of plugins that this one runs before, wherever the configuration puts it. One that is not in the chain is no error. */
+  readonly before?: readonly string[];
+  /** Names of plugins that this one runs after. */
+  readonly after?: readonly string[];
+  /** Left out: `fail` for a plugin that authenticates, else `skip`. The configuration's `onError` wins. */
+  readonly onError?: OnError;
+  /** Longest time of one call of a hook, in milliseconds. The configuration's `timeout` wins. */
+  readonly timeout?: number;
+  /** Run it in a thread of its own. The configuration's `worker` wins. */
+  readonly worker?: boolean;
   /** TypeBox schema of the options; they are checked before `setup`. */
   readonly options?: unknown;
   setup(host: Host, options: Options): Hooks;

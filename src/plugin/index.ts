@@ -14,6 +14,7 @@ export {
 } from "../core/failure.ts";
 export type {
   Chunk,
+  CommandIO,
   Credentials,
   Decoded,
   Dialect,
@@ -24,11 +25,15 @@ export type {
   Host,
   Licence,
   Log,
+  OnError,
   Plugin,
+  PluginCommand,
+  PluginRoute,
   Principal,
   ReasoningStyle,
   RenderedFailure,
   ReplyContext,
+  RouteRequest,
   Session,
 } from "../core/hooks.ts";
 export { countingMint, type Mint } from "../core/mint.ts";
@@ -48,6 +53,7 @@ export {
   type Usage,
   usageOf,
 } from "../core/turn.ts";
+export { secret } from "./options.ts";
 
 /**
  * Declares a plugin; the identity function, for its types.
