@@ -30,6 +30,7 @@ export interface Config {
   };
   strict: boolean;
   reasoning: ReasoningStyle;
+  responses: ResponsesConfig;
   /** Absolute path of the data directory. */
   data: string;
   store: "sqlite";
@@ -43,6 +44,14 @@ export interface Config {
   log: { level: LogLevel; format: LogFormat };
   /** Adds the embedded upstream as the default one. */
   sandbox: boolean;
+}
+
+/** What is kept of answers, for how long (milliseconds), in how many bytes, and under which key. */
+export interface ResponsesConfig {
+  store: "explicit" | "off" | "all";
+  ttl: number;
+  maxBytes: number;
+  key?: string;
 }
 
 const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
@@ -171,6 +180,7 @@ class Draft {
       limits: file.limits,
       strict: file.strict,
       reasoning: file.reasoning,
+      responses: file.responses,
       data: ownData === undefined ? file.data : absolute(ownData, cwd, home),
       store: "sqlite",
       counters: "memory",
@@ -206,7 +216,7 @@ class Draft {
 }
 
 /** What `check` makes of the file: sections have their defaults, the rest may be absent. */
-interface FileConfig extends Pick<Config, "server" | "limits" | "strict" | "reasoning" | "data"> {
+interface FileConfig extends Pick<Config, "server" | "limits" | "strict" | "reasoning" | "responses" | "data"> {
   upstreams?: Record<string, Parameters<typeof readUpstreams>[0][string]>;
   models?: { default?: string; aliases?: Record<string, string> };
   plugins?: unknown[];
@@ -214,7 +224,7 @@ interface FileConfig extends Pick<Config, "server" | "limits" | "strict" | "reas
 
 /** Parts of the contract that have no code yet; refused by name rather than half there. */
 function isNotYet(path: string): boolean {
-  return path === "responses" || /^plugins\[\d+\]\.auth\.keys\[\d+\]\.(requestsPerMinute|tokensPerDay)$/.test(path);
+  return /^plugins\[\d+\]\.auth\.keys\[\d+\]\.(requestsPerMinute|tokensPerDay)$/.test(path);
 }
 
 /** Refuses the engines that are not built yet, and takes them out so that they are not refused twice. */

@@ -16,6 +16,7 @@ export function presentConfig(config: Config): Record<string, unknown> {
     limits: { streams, body: formatSize(body), ...Object.fromEntries(durations), retries },
     strict: config.strict,
     reasoning: config.reasoning,
+    responses: presentResponses(config.responses),
     data: config.data,
     store: config.store,
     counters: config.counters,
@@ -61,6 +62,15 @@ export function warningsOf(config: Config): string[] {
       warnings.push(`CODEXD_KEYS: key ${index + 1} has only ${key.length} characters; 16 are the least that is safe`);
   }
   return warnings;
+}
+
+function presentResponses({ store, ttl, maxBytes, key }: Config["responses"]): Record<string, unknown> {
+  return {
+    store,
+    ttl: formatDuration(ttl),
+    maxBytes: formatSize(maxBytes),
+    ...(key === undefined ? {} : { key: MASK }),
+  };
 }
 
 function presentAccount(account: AccountConfig): Record<string, unknown> {

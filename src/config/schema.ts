@@ -10,6 +10,7 @@ export type Meaning = "duration" | "size" | "path" | "url" | "secret";
 const REASONING = ["both", "reasoning_content", "reasoning", "think", "none"] as const;
 export const KINDS = ["chatgpt", "openai", "compatible"] as const;
 export const WIRES = ["responses", "compact", "chat"] as const;
+const STORE_MODES = ["explicit", "off", "all"] as const;
 const STRATEGIES = ["least-used", "round-robin", "fill-first"];
 
 /** The built-in plugins, in the order of the default chain. */
@@ -95,6 +96,31 @@ const limits = closed(
     }),
   },
   "Limits. Durations are written 500ms, 10s, 5m, 1h30m; sizes 512KiB, 32MiB, 1GiB.",
+);
+
+const responses = closed(
+  {
+    store: oneOf(STORE_MODES, {
+      default: "explicit",
+      description:
+        "Which answers of the responses dialect are kept: `explicit` those of requests with `store: true`, `all` those without `store` too, as the public API does. `off`: none, and whatever needs one is a 400.",
+    }),
+    ttl: duration("30d", "How long an answer, a conversation or an item can be fetched or referred to."),
+    maxBytes: Type.String({
+      pattern: SIZE_PATTERN,
+      default: "1GiB",
+      description: "Room for all that is kept; the oldest goes first, the newest answer never.",
+      meaning: "size",
+      least: 1024,
+    }),
+    key: Type.String({
+      minLength: 16,
+      meaning: "secret",
+      description:
+        "Encrypts what is kept at rest (AES-256-GCM under a key derived from this text). Without it, it is kept as it is; under another one, what was kept before cannot be read any more.",
+    }),
+  },
+  "Answers that can be fetched again, gone on from, or made in the background.",
 );
 
 const account = Type.Object(
@@ -238,6 +264,7 @@ export const configSchema = closed(
       description:
         "How the chat dialect shows reasoning: both fields, one of them, <think> in the text, or none. Also per licence, and per request: header x-codexd-reasoning.",
     }),
+    responses,
     data: Type.String({
       minLength: 1,
       default: "./codexd-data",
