@@ -1,8 +1,7 @@
 // Resolves what a request calls its model: the model itself, its reasoning effort and its speed tier (product.md).
 
 import { type Static, Type } from "@sinclair/typebox";
-import { definePlugin, EFFORTS, type Exchange, invalid, type ModelInfo } from "codexd/plugin";
-import { parseName } from "./name.ts";
+import { definePlugin, EFFORTS, type Exchange, invalid, type ModelInfo, modelNamed } from "codexd/plugin";
 
 const Options = Type.Object(
   {
@@ -27,7 +26,7 @@ export const modelEffort = definePlugin<Static<typeof Options> | undefined>({
   setup(host, options) {
     return {
       turn(exchange) {
-        const { model, effort, tier } = parseName(exchange.turn.model, host.models);
+        const { model, effort, tier } = modelNamed(exchange.turn.model, host.models);
         exchange.turn.model = model.slug;
         if (tier !== undefined) exchange.turn.service_tier = tier;
         const settled = effort ?? bodyEffort(exchange, model) ?? defaultEffort(exchange, model, options?.effort);

@@ -1,6 +1,7 @@
 // Decides who is asking for everything that is not an exchange, and keeps web pages of others away from an open server.
 
 import { Failure } from "../core/failure.ts";
+import { matchesGlob } from "../core/glob.ts";
 import type { Principal } from "../core/hooks.ts";
 import type { Gateway } from "./gateway.ts";
 
@@ -54,9 +55,7 @@ export function permitModel(principal: Principal, slug: string): void {
 
 /** Whether the licence has this model; `*` in its list matches any run of characters. */
 export function mayUse({ models }: Principal, slug: string): boolean {
-  const matches = (pattern: string) =>
-    new RegExp(`^${pattern.split("*").map(RegExp.escape).join(".*")}$`, "s").test(slug);
-  return !models || models.some(matches);
+  return !models || models.some((pattern) => matchesGlob(pattern, slug));
 }
 
 /**

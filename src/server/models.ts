@@ -41,8 +41,9 @@ export class Catalogue implements Models {
     return [...this.#entries.values()];
   }
 
-  /** Upstream that serves this model; the first one when nobody claims it. */
-  upstreamOf(slug: string): Upstream | undefined {
+  /** Upstream that serves this model, or the one that a plugin named; the first one when nobody claims the model. */
+  upstreamOf(slug: string, named?: string): Upstream | undefined {
+    if (named !== undefined) return this.#upstreams.find((upstream) => upstream.name === named);
     const names = this.#entries.get(slug)?.upstreams ?? [];
     return this.#upstreams.find((upstream) => names.includes(upstream.name)) ?? this.#upstreams[0];
   }

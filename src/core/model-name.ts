@@ -1,23 +1,27 @@
 // Takes a model name apart: `model-[parameter]…` or `model(parameter)`, the exact name always first.
 
-import { EFFORTS, Failure, invalid, type ModelInfo, type Models } from "codexd/plugin";
 import { distance } from "fastest-levenshtein";
+import { Failure, invalid } from "./failure.ts";
+import type { ModelInfo, Models } from "./models.ts";
+import { EFFORTS } from "./turn.ts";
 
 /** Speed tiers by the parameter that asks for them, with the `service_tier` they become. */
-export const TIERS: Readonly<Record<string, string>> = { fast: "priority", flex: "flex" };
+const TIERS: Readonly<Record<string, string>> = { fast: "priority", flex: "flex" };
 
 /** Efforts that may stand in a name; `ultra` only so that its refusal can name the legal ones. */
 const NAMED_EFFORTS: readonly string[] = [...EFFORTS, "ultra"];
 
-export interface ParsedName {
+/** What a model name stands for. */
+export interface NamedModel {
   model: ModelInfo;
+  /** The effort in the name; absent when it has none. */
   effort?: string;
-  /** `service_tier` on the wire. */
+  /** The speed tier in the name, as `service_tier` on the wire. */
   tier?: string;
 }
 
 /** Finds the model that a name means. Throws `Failure` (`model_not_found`, or a 400 that lists the legal parameters). */
-export function parseName(name: string, models: Models): ParsedName {
+export function modelNamed(name: string, models: Models): NamedModel {
   const exact = find(name, models);
   if (exact) return exact;
   const { base, inner } = parenthesised(name);
@@ -37,13 +41,13 @@ export function parseName(name: string, models: Models): ParsedName {
 }
 
 /** An alias of the operator wins over a model of the same name; its own parameters count as if they stood in the name. */
-function find(name: string, models: Models, depth = 0): ParsedName | undefined {
+function find(name: string, models: Models, depth = 0): NamedModel | undefined {
   const target = Object.hasOwn(models.aliases, name) ? models.aliases[name] : undefined;
   if (target !== undefined && target !== name) {
     if (depth > 4) throw invalid("model", `the alias ${name} leads in a circle`);
     return (
       find(target, models, depth + 1) ??
-      parseName(target, { ...models, find: (slug) => models.find(slug), all: () => models.all(), aliases: {} })
+      modelNamed(target, { ...models, find: (slug) => models.find(slug), all: () => models.all(), aliases: {} })
     );
   }
   const model = models.find(name);
@@ -56,7 +60,7 @@ function parenthesised(name: string): { base: string; inner: string[] } {
   return { base: match[1], inner: (match[2] ?? "").split(/[-,\s]+/).filter((part) => part !== "") };
 }
 
-function withParameters(name: string, found: ParsedName, parameters: string[], hint: string): ParsedName {
+function withParameters(name: string, found: NamedModel, parameters: string[], hint: string): NamedModel {
   const legal = legalParameters(found.model);
   let effort: string | undefined;
   let tier: string | undefined;
@@ -96,7 +100,7 @@ function legalParameters(model: ModelInfo): string {
 }
 
 /** Names of other vendors' families fall to the default model; clients send them whatever the server is. */
-function familyDefault(base: string, models: Models): { found: ParsedName; parameters: string[] } | undefined {
+function familyDefault(base: string, models: Models): { found: NamedModel; parameters: string[] } | undefined {
   if (!/^(claude|gemini)-/.test(base)) return undefined;
   const tokens = base.split("-");
   const parameters: string[] = [];
@@ -108,7 +112,7 @@ function familyDefault(base: string, models: Models): { found: ParsedName; param
   }
   const aliased = parameters.length > 0 ? find(tokens.join("-"), models) : undefined;
   const fallback = models.default ?? models.all().find((model) => model.listed)?.slug;
-  const found = aliased ?? (fallback === undefined ? undefined : parseName(fallback, models));
+  const found = aliased ?? (fallback === undefined ? undefined : modelNamed(fallback, models));
   return found && { found, parameters };
 }
 
