@@ -14,9 +14,11 @@ import type {
 } from "../core/hooks.ts";
 import type { Outcome, Receipt } from "../core/receipt.ts";
 import { type Turn, usageOf } from "../core/turn.ts";
+import { Values } from "../core/values.ts";
 import type { Attempt, Prepared, Upstream } from "../upstream/index.ts";
 import { permitDialect } from "./admission.ts";
 import type { Gateway } from "./gateway.ts";
+import type { Recollection } from "./reasoning-memory.ts";
 
 const STYLES: readonly string[] = ["both", "reasoning_content", "reasoning", "think", "none"];
 /** No model's name is longer; a longer one would only be work to take apart, and bytes in receipts and headers. */
@@ -60,6 +62,7 @@ export class RunningExchange implements Exchange {
   turn: Turn = { model: "", input: [] };
   askedModel = "";
   effort?: string;
+  upstreamName?: string;
   upstream?: Upstream;
   prepared?: Prepared;
   account?: string;
@@ -76,6 +79,9 @@ export class RunningExchange implements Exchange {
   /** Finished items, for a client that may refer to them instead of sending them again. */
   readonly #finished: Event[] = [];
   #mayRefer = false;
+  /** Of a dialect that has no reasoning items of its own. */
+  #recollection: Recollection | undefined;
+  #values: Values | undefined;
 
   constructor(arrival: Arrival, gateway: Gateway) {
     const { request } = arrival;
@@ -94,6 +100,11 @@ export class RunningExchange implements Exchange {
 
   get log() {
     return this.gateway.services.log;
+  }
+
+  get values(): Values {
+    this.#values ??= new Values();
+    return this.#values;
   }
 
   /** The caller is known: from here on the receipt may carry its words, and the answer its request id. */
@@ -136,11 +147,16 @@ export class RunningExchange implements Exchange {
     // A Codex client, and one that says `store: false`, sends its items itself.
     this.#mayRefer = this.dialect === "responses" && !this.codexClient && decoded.turn.store !== false;
     if (this.#mayRefer) this.gateway.services.items.resolve(this.principal.id, decoded.turn);
+    if (this.operation === "turn" && this.dialect !== "responses")
+      this.#recollection = this.gateway.services.reasoning.recall(`${this.principal.id}\n${session.id}`, decoded.turn);
   }
 
   /** Sees every event of the answer on its way. */
   passing(event: Event): readonly Event[] | undefined {
-    if (this.#mayRefer && event.type === "response.output_item.done") this.#finished.push(event);
+    if (event.type === "response.output_item.done") {
+      if (this.#mayRefer) this.#finished.push(event);
+      this.#recollection?.finished.push(event);
+    }
     return this.gateway.chain.events(event, this);
   }
 
@@ -204,6 +220,8 @@ export class RunningExchange implements Exchange {
     this.#settled = true;
     if (outcome !== "ok") this.#abort.abort();
     else if (this.#finished.length > 0) this.gateway.services.items.keep(this.principal.id, this.#finished);
+    if (this.attempt.unverified) this.#recollection?.forget();
+    if (outcome === "ok") this.#recollection?.keep({ account: this.account, open: this.upstream?.wire === "chat" });
     if (options.record !== false) this.gateway.chain.settled(this.#receipt(outcome, options), this);
     this.onSettled?.();
   }

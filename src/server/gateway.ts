@@ -13,6 +13,7 @@ import type { ItemMemory } from "./item-memory.ts";
 import type { LastServed } from "./last-served.ts";
 import { Catalogue } from "./models.ts";
 import { Pulse } from "./pulse.ts";
+import type { ReasoningMemory } from "./reasoning-memory.ts";
 
 /** What outlives a configuration: the process's own parts. */
 export interface Services {
@@ -22,6 +23,7 @@ export interface Services {
   clock: () => number;
   version: string;
   items: ItemMemory;
+  reasoning: ReasoningMemory;
   served: LastServed;
 }
 
@@ -55,7 +57,7 @@ export function createGateway(config: Config, services: Services, builtIn: reado
         throw new Error(`plugins: there is no plugin ${name}; legal: ${builtIn.map((one) => one.name).join(", ")}`);
       return { plugin, options };
     }),
-    hostOf(config, services, models),
+    hostOf(config, services, models, upstreams),
   );
   if (chain.dialects.length === 0)
     throw new Error("plugins: no plugin of the chain brings a dialect, so nobody could be answered; add translate");
@@ -82,7 +84,7 @@ export function upstreamsOf(
     mint,
     version,
     store,
-  }: Omit<Services, "store" | "items" | "served"> & { store?: Pick<Store, "accounts"> },
+  }: Omit<Services, "store" | "items" | "reasoning" | "served"> & { store?: Pick<Store, "accounts"> },
 ): Upstream[] {
   const { connect, firstByte, idle } = config.limits;
   const accountsWith = (setting: AccountsSetting) => (configs: readonly AccountConfig[], missing?: string) =>
@@ -133,7 +135,12 @@ function accountsSetting(
   };
 }
 
-function hostOf(config: Config, { store, log, mint, clock }: Services, models: Catalogue): Host {
+function hostOf(
+  config: Config,
+  { store, log, mint, clock }: Services,
+  models: Catalogue,
+  upstreams: readonly Upstream[],
+): Host {
   const fromEnvironment = new Map<string, Licence>();
   for (const [index, key] of config.keys.entries()) {
     const digest = new Bun.CryptoHasher("sha256").update(key).digest("hex");
@@ -143,6 +150,7 @@ function hostOf(config: Config, { store, log, mint, clock }: Services, models: C
     log,
     mint,
     models,
+    upstreams,
     clock,
     licences: {
       find: (digest) => fromEnvironment.get(digest) ?? store.licences.find(digest),

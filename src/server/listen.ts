@@ -14,6 +14,7 @@ import { ItemMemory } from "./item-memory.ts";
 import { LastServed } from "./last-served.ts";
 import { createLog } from "./log.ts";
 import { Metrics } from "./metrics.ts";
+import { ReasoningMemory } from "./reasoning-memory.ts";
 import type { Traffic } from "./traffic.ts";
 
 export interface ServeOptions {
@@ -77,6 +78,7 @@ class Server implements Serving {
       clock: Date.now,
       version: options.version,
       items: new ItemMemory(),
+      reasoning: new ReasoningMemory(),
       served: new LastServed(),
     };
     this.#loopback = isLoopback(config.server.host);

@@ -1,8 +1,10 @@
 // Takes an arrival through the phases of an exchange and gives the HTTP answer.
 
 import { Failure, invalid } from "../core/failure.ts";
+import type { Item } from "../core/turn.ts";
 import type { Answer } from "../upstream/index.ts";
 import { retryDelay } from "../upstream/retry.ts";
+import { withoutCiphertext } from "../upstream/sealed.ts";
 import { authenticate, permitModel } from "./admission.ts";
 import { readJson } from "./body.ts";
 import { type Arrival, RunningExchange } from "./exchange.ts";
@@ -62,8 +64,8 @@ async function answer(exchange: RunningExchange, traffic: Traffic): Promise<Resp
   // Here and not in a plugin: a chain without it, or with another one behind it, must not open every model.
   permitModel(exchange.principal, exchange.turn.model);
   if (exchange.operation === "count") return await count(exchange);
-  const upstream = gateway.models.upstreamOf(exchange.turn.model);
-  if (!upstream) throw new Failure("internal", { code: "internal_error", message: "no upstream is configured" });
+  const upstream = gateway.models.upstreamOf(exchange.turn.model, exchange.upstreamName);
+  if (!upstream) throw withoutUpstream(exchange);
   exchange.upstream = upstream;
   await gateway.chain.upstream(exchange);
   if (exchange.operation === "compact") return await compact(exchange);
@@ -77,6 +79,16 @@ async function answer(exchange: RunningExchange, traffic: Traffic): Promise<Resp
     signal: exchange.upstreamSignal,
   });
   return exchange.stream ? streamed(exchange, opened, traffic) : await whole(exchange, opened);
+}
+
+/** A plugin may name an upstream; a name that does not exist is its mistake, and must not end at another upstream. */
+function withoutUpstream({ upstreamName, gateway }: RunningExchange): Failure {
+  const names = gateway.upstreams.map(({ name }) => name).join(", ");
+  const message =
+    upstreamName === undefined
+      ? "no upstream is configured"
+      : `a plugin wants the upstream ${JSON.stringify(upstreamName)}, which does not exist; there are: ${names}`;
+  return new Failure("internal", { code: "internal_error", message });
 }
 
 /** The Codex CLI repeats a 5xx up to thirty times; told inside the stream it stops or backs off (wire/codex.md D.2, D.3). */
@@ -163,11 +175,14 @@ function isForeignReasoning(failure: Failure): boolean {
   );
 }
 
+/** The account is not to blame for it, and is asked again. */
 function dropReasoning(exchange: RunningExchange): boolean {
-  const { input } = exchange.turn;
-  const kept = input.filter((item) => !(item.type === "reasoning" && item.encrypted_content));
-  if (kept.length === input.length) return false;
-  exchange.turn.input = kept;
+  const { turn, attempt } = exchange;
+  const bare = withoutCiphertext(turn);
+  if (!bare) return false;
+  turn.input = bare.input as Item[];
+  attempt.unverified = true;
+  if (attempt.account !== undefined) attempt.tried.delete(attempt.account);
   exchange.prepare();
   return true;
 }

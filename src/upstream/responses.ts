@@ -9,7 +9,7 @@ import type { Turn } from "../core/turn.ts";
 import { COMPACT_FIELDS, type Kind } from "./allowed.ts";
 import { type Catalogue, readCatalogue } from "./catalogue.ts";
 import { Connection, type Limits, type Reply, type Transport } from "./connection.ts";
-import { EventStream } from "./event-stream.ts";
+import { EventStream, type Source } from "./event-stream.ts";
 import { passingHeaders, turnHeaders } from "./headers.ts";
 import { type Passing, passOn } from "./pass.ts";
 import { type Prepared, prepare } from "./prepare.ts";
@@ -58,7 +58,7 @@ export interface Answer {
   headers: Headers;
   upstreamRequestId?: string;
   /** Batches of events as they arrive. An end without a terminal event is for the caller to judge. */
-  events: AsyncGenerator<Event[], undefined, undefined>;
+  events: AsyncGenerator<Event[], undefined, undefined> & Partial<Source>;
 }
 
 export interface Compacted {
@@ -73,6 +73,8 @@ export interface Attempt {
   readonly tried: Set<string>;
   /** The account of the last try; undefined before the first. */
   account?: string;
+  /** Encrypted reasoning of the turn could not be verified, and was left out. */
+  unverified?: boolean;
 }
 
 /** A configured backend. */
@@ -146,6 +148,7 @@ export class ResponsesUpstream implements Upstream {
       const bare =
         thrown instanceof Failure && thrown.code === "invalid_encrypted_content" ? withoutCiphertext(body) : undefined;
       if (!bare) throw thrown;
+      attempt.unverified = true;
       this.#services.log.warn("the upstream could not verify encrypted reasoning; asking once without it", {
         upstream: this.name,
       });

@@ -9,6 +9,7 @@ import { createApp } from "../../server/app.ts";
 import { createGateway, type Gateway, type Services } from "../../server/gateway.ts";
 import { ItemMemory } from "../../server/item-memory.ts";
 import { LastServed } from "../../server/last-served.ts";
+import { ReasoningMemory } from "../../server/reasoning-memory.ts";
 import { openStore } from "../../store/index.ts";
 import { versionInfo } from "../version.ts";
 import { type Ask, dialects } from "./dialects.ts";
@@ -56,6 +57,7 @@ function fixed(): Omit<Services, "store"> {
     clock: Date.now,
     version: versionInfo().version,
     items: new ItemMemory(),
+    reasoning: new ReasoningMemory(),
     served: new LastServed(),
   };
 }
