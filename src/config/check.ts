@@ -37,12 +37,43 @@ export interface Checking {
 /** `value` with defaults and units resolved. What is wrong goes to `problem`, and comes back as undefined. */
 export function check(schema: unknown, value: unknown, path: string, checking: Checking): unknown {
   const node = withoutUnion(schema as Node);
-  if (node.anyOf) return value;
+  if (isOpen(node)) return unfill(value);
+  // What a plugin takes is its own affair (`chain.ts`).
+  if (node.meaning === "plugin") return value;
+  if (node.anyOf) return checkUnion(node.anyOf, value, path, checking);
   if (node.type === "object") return checkMapping(node, value, path, checking);
   if (node.type === "array") return checkList(node, value, path, checking);
   if (value === undefined)
     return node.default === undefined ? undefined : checkLeaf(node, node.default, path, checking);
   return checkLeaf(node, value, path, checking);
+}
+
+/** A node that says nothing takes anything. */
+function isOpen({ type, anyOf, enum: values, const: only, meaning }: Node): boolean {
+  return [type, anyOf, values, only, meaning].every((one) => one === undefined);
+}
+
+/** The first form that the value has. Where it has none, what is wrong is said of the form that it resembles. */
+function checkUnion(forms: readonly Node[], value: unknown, path: string, checking: Checking): unknown {
+  if (value === undefined) return undefined;
+  let told: [path: string, message: string][] | undefined;
+  for (const form of forms) {
+    const problems: [string, string][] = [];
+    const result = check(form, value, path, { ...checking, problem: (...problem) => problems.push(problem) });
+    if (problems.length === 0) return result;
+    if (resembles(form, value)) told ??= problems;
+  }
+  if (told) for (const problem of told) checking.problem(...problem);
+  else {
+    const secret = forms.find(({ meaning }) => meaning === "secret") ?? {};
+    checking.problem(path, `found ${found(secret, value, path)}; legal is ${forms.map(legal).join(", or ")}`);
+  }
+  return undefined;
+}
+
+function resembles(form: Node, value: unknown): boolean {
+  if (value instanceof Filled || typeof value !== "object" || value === null) return false;
+  return form.type === (Array.isArray(value) ? "array" : "object");
 }
 
 /** A union of constant texts, which is how TypeBox writes a choice, as an `enum`. */
@@ -107,6 +138,7 @@ function checkLeaf(node: Node, value: unknown, path: string, checking: Checking)
 function readLeaf(node: Node, value: unknown, checking: Checking): unknown {
   const raw = value instanceof Filled ? value.text : value;
   if (node.const !== undefined) return raw === node.const ? raw : undefined;
+  if (node.type === "null") return raw === null ? raw : undefined;
   if (node.type === "integer") {
     const number = value instanceof Filled && /^-?[0-9]+$/.test(value.text) ? Number(value.text) : raw;
     const isLegal = Number.isSafeInteger(number) && (number as number) >= (node.minimum ?? 0);
@@ -163,6 +195,8 @@ export function isSecretName(name: string): boolean {
 
 function legal(node: Node): string {
   if (node.const !== undefined) return `only ${JSON.stringify(node.const)}`;
+  if (node.type === "null") return "null";
+  if (node.anyOf) return node.anyOf.map(legal).join(", or ");
   if (node.enum) return node.enum.join(", ").replace(/, ([^,]*)$/, " or $1");
   if (node.type === "integer") {
     return node.maximum === undefined

@@ -5,7 +5,7 @@ import { DURATION_PATTERN, SIZE_PATTERN } from "./quantity.ts";
 import { CHATGPT_URL, ISSUER } from "./upstreams.ts";
 
 /** What a text value stands for beyond being text; read by `check.ts`, ignored by editors. */
-export type Meaning = "duration" | "size" | "path" | "url" | "secret";
+export type Meaning = "duration" | "size" | "path" | "url" | "secret" | "plugin";
 
 const REASONING = ["both", "reasoning_content", "reasoning", "think", "none"] as const;
 export const KINDS = ["chatgpt", "openai", "compatible"] as const;
@@ -235,6 +235,7 @@ const upstream = Type.Object(
 
 const plugins = Type.Array(
   Type.Unsafe<string | Record<string, unknown>>({
+    meaning: "plugin",
     anyOf: [
       { type: "string", enum: [...DEFAULT_CHAIN] },
       {
