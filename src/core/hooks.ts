@@ -6,6 +6,7 @@ import type { Mint } from "./mint.ts";
 import type { Models } from "./models.ts";
 import type { Receipt } from "./receipt.ts";
 import type { Turn } from "./turn.ts";
+import type { Values } from "./values.ts";
 
 /** How reasoning text is shown on the chat dialect (`reasoning` in interface.md). */
 export type ReasoningStyle = "both" | "reasoning_content" | "reasoning" | "think" | "none";
@@ -80,7 +81,8 @@ export interface Exchange {
   readonly codexClient: boolean;
   readonly stream: boolean;
   readonly strict: boolean;
-  readonly lenientEffort: boolean;
+  /** The effort moves to the nearest that the model has instead of being refused: set it where a hook moves a turn to another model. */
+  lenientEffort: boolean;
   readonly reasoning: ReasoningStyle;
   readonly wants: Readonly<Record<string, unknown>>;
   readonly session: Session;
@@ -90,14 +92,44 @@ export interface Exchange {
   readonly askedModel: string;
   /** The effort that was settled on, told in `x-codexd-effort`. */
   effort?: string;
+  /** Name of the upstream that shall serve it, as a turn hook wishes; without one it is the first that has the model. */
+  upstreamName?: string;
   /** The upstream that will serve it; known after the turn hooks. */
   upstream?: { readonly name: string; readonly wire: "responses" | "compact" | "chat"; readonly kind: string };
   /** Paths of request fields that had no effect, told in `x-codexd-dropped`. */
   readonly dropped: Set<string>;
   /** Headers to add to the answer. */
   readonly answerHeaders: Headers;
+  /** What plugins remember of this exchange, each under keys of its own (`valueKey`). */
+  readonly values: Values;
   readonly log: Log;
 }
+
+/**
+ * A plugin's own answer, returned from a `turn` or `upstream` hook: no upstream is asked, and the client gets it in its dialect,
+ * streamed or whole. `text`: one message. `response`: a Response object (what it leaves out is completed). `events`: the events
+ * of a Responses stream, up to and with the terminal one (`response.completed`, `response.incomplete` or `response.failed`), sent
+ * as they are yielded; leaving early, as a client may, calls the iterator's `return`.
+ *
+ * ```ts
+ * import { definePlugin } from "codexd/plugin";
+ * export default definePlugin({
+ *   name: "closed-on-sundays",
+ *   apiVersion: 1,
+ *   setup: (host) => ({
+ *     turn: () => (new Date(host.clock()).getUTCDay() === 0 ? { text: "We are closed today." } : undefined),
+ *   }),
+ * });
+ * ```
+ */
+export type Reply =
+  | { text: string }
+  | { response: Record<string, unknown> }
+  | { events: Iterable<Event> | AsyncIterable<Event> };
+
+/** What a request-side hook may return: a reply, or nothing to let the exchange go on. */
+// biome-ignore lint/suspicious/noConfusingVoidType: a hook that only changes the turn returns nothing at all.
+export type Answering = Reply | undefined | void;
 
 /** One frame or several, ready for the socket. */
 export type Chunk = string | Uint8Array;
@@ -179,11 +211,36 @@ export interface Licence extends Principal {
   revokedAt?: number | null;
 }
 
+/** What a plugin keeps beyond the process: JSON values under its own name, in the server's store, shared by all instances on it. */
+export interface PluginStore {
+  /** The value as it was set; undefined when there is none or its time is over. */
+  get<T = unknown>(key: string): Promise<T | undefined>;
+  /** Keeps a value that JSON can say. `ttl`: milliseconds after which it is gone; for ever when left out. */
+  set(key: string, value: unknown, options?: { ttl?: number }): Promise<void>;
+  delete(key: string): Promise<void>;
+  /** The keys that begin with `prefix` (all by default), in order. */
+  list(prefix?: string): Promise<string[]>;
+}
+
 /** What a plugin gets of the server when it is set up. */
 export interface Host {
+  /** The name that the plugin runs under. */
+  readonly plugin: string;
+  /** Each line names the plugin. Secret-looking values and the plugin's own secret options are masked. */
   readonly log: Log;
+  /** Aborted when the plugin is disposed of: at a reload or at the end of the server. */
+  readonly signal: AbortSignal;
+  readonly store: PluginStore;
+  /**
+   * `fetch` within the server's limits (`connect`, `firstByte`, and `idle` between two pieces of the body), through the proxy of
+   * the environment (`HTTPS_PROXY`, `NO_PROXY`), ended when the plugin is disposed of. Rejects as `fetch` does; when a limit ran out,
+   * with an `Error` named `TimeoutError` that says which. Never send to an address that a client chose.
+   */
+  fetch(url: string | URL, init?: RequestInit): Promise<Response>;
   readonly mint: Mint;
   readonly models: Models;
+  /** The configured upstreams, in order of preference. */
+  readonly upstreams: readonly { readonly name: string; readonly wire: string; readonly kind: string }[];
   /** Milliseconds, Unix time. */
   readonly clock: () => number;
   /** The effort of the configuration (`models.effort` has no key yet: undefined). */
@@ -249,17 +306,36 @@ export interface PluginCommand {
   run(args: readonly string[], io: CommandIO): number | Promise<number>;
 }
 
-/** Hooks of a plugin. Each runs in the order of the chain, within its own phase (architecture.md, The way of a request). */
+/**
+ * Hooks of a plugin. The phases are fixed; within one the chain orders the plugins. On the way in (`authenticate`, `turn`, `upstream`) they
+ * run first to last, on the way out (`events`, `answer`, `failure`, `settled`, `dispose`) last to first: who came first has the last word.
+ *
+ * A `Failure` that a hook throws is its decision and always stands. Anything else thrown, a promise that outlasts `Plugin.timeout`, and a
+ * return value that is none of those named here are errors of the plugin; `Plugin.onError` says what they mean for the exchange.
+ */
 export interface Hooks {
   /** Before the server listens; throw to refuse the start with a message. */
   start?(server: { host: string; loopback: boolean }): void;
   /** Before the body is read. A principal accepts, a failure refuses, undefined leaves it to the next plugin. */
   authenticate?(credentials: Credentials): Promise<Principal | Failure | undefined> | Principal | Failure | undefined;
-  /** After decoding, before an upstream is chosen and asked: change `exchange.turn`, or throw a `Failure`. */
-  turn?(exchange: Exchange): void | Promise<void>;
-  /** After an upstream was chosen: the last word before it is asked. Throw a `Failure` to refuse. */
-  upstream?(exchange: Exchange): void | Promise<void>;
-  /** Looks at, changes, drops (null) or adds to the events named in `types`. */
+  /** After decoding, before an upstream is chosen and asked: change `exchange.turn`, throw a `Failure`, or return a `Reply`. */
+  turn?(exchange: Exchange): Answering | Promise<Answering>;
+  /** After an upstream was chosen: the last word before it is asked. Throw a `Failure` to refuse, return a `Reply` to answer in its place. */
+  upstream?(exchange: Exchange): Answering | Promise<Answering>;
+  /**
+   * Once per exchange whose answer is complete, with the whole Response object, its `output` rebuilt from the items. What it returns, or
+   * changes in place, is what a client gets that did not ask for a stream; a stream has been sent by then. Any plugin with this hook has
+   * every answer gathered in memory.
+   */
+  answer?(
+    response: Record<string, unknown>,
+    exchange: Exchange,
+    // biome-ignore lint/suspicious/noConfusingVoidType: a hook that only looks returns nothing at all.
+  ): Record<string, unknown> | undefined | void | Promise<Record<string, unknown> | undefined | void>;
+  /**
+   * Looks at, changes, drops (null) or adds to the events named in `types`. The terminal event can be changed, but not dropped, and
+   * nothing follows it.
+   */
   events?: {
     types: readonly string[] | "all";
     handle(event: Event, exchange: Exchange): Event | Event[] | null | undefined;

@@ -12,7 +12,9 @@ export {
   invalid,
   type UpstreamFault,
 } from "../core/failure.ts";
+export { matchesGlob } from "../core/glob.ts";
 export type {
+  Answering,
   Chunk,
   CommandIO,
   Credentials,
@@ -29,14 +31,17 @@ export type {
   Plugin,
   PluginCommand,
   PluginRoute,
+  PluginStore,
   Principal,
   ReasoningStyle,
   RenderedFailure,
+  Reply,
   ReplyContext,
   RouteRequest,
   Session,
 } from "../core/hooks.ts";
 export { countingMint, type Mint } from "../core/mint.ts";
+export { modelNamed, type NamedModel } from "../core/model-name.ts";
 export type { ModelInfo, Models } from "../core/models.ts";
 export { type OpenAIError, openaiError } from "../core/openai-error.ts";
 export type { Outcome, Receipt } from "../core/receipt.ts";
@@ -53,6 +58,7 @@ export {
   type Usage,
   usageOf,
 } from "../core/turn.ts";
+export { type ValueKey, type Values, valueKey } from "../core/values.ts";
 export { secret } from "./options.ts";
 
 /**

@@ -2,8 +2,10 @@
 
 import type { Event } from "../core/event.ts";
 import { Failure, failureOf } from "../core/failure.ts";
-import type { Credentials, Dialect, Exchange, Hooks, Host, Plugin, Principal } from "../core/hooks.ts";
+import type { Credentials, Dialect, Exchange, Hooks, Plugin, Principal } from "../core/hooks.ts";
 import type { Receipt } from "../core/receipt.ts";
+import { hostFor, type SharedHost } from "./plugins/host.ts";
+import { secretsIn } from "./plugins/secrets.ts";
 
 export interface ChainEntry {
   plugin: Plugin<never>;
@@ -19,7 +21,7 @@ type EventHook = (event: Event, exchange: Exchange) => Event | Event[] | null | 
 
 export class Chain {
   readonly #links: Link[];
-  readonly #host: Host;
+  readonly #host: SharedHost;
   readonly dialects: Dialect[] = [];
   readonly operations = new Set<string>(["turn", "count"]);
   readonly #everyEvent: EventHook[] = [];
@@ -27,11 +29,11 @@ export class Chain {
   readonly guarded: boolean;
 
   /** Sets every plugin up, whose options the configuration has checked. Throws an `Error` when two claim one dialect. */
-  constructor(entries: readonly ChainEntry[], host: Host) {
+  constructor(entries: readonly ChainEntry[], host: SharedHost) {
     this.#host = host;
     this.#links = entries.map(({ plugin, options }) => ({
       name: plugin.name,
-      hooks: plugin.setup(host, options as never),
+      hooks: plugin.setup(hostFor(plugin.name, host, secretsIn(plugin.options, options))[0], options as never),
     }));
     for (const { name, hooks } of this.#links) {
       for (const dialect of hooks.dialects ?? []) {

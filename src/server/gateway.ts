@@ -3,7 +3,7 @@
 import { type AccountsSetting, ConfiguredAccounts } from "../account/accounts.ts";
 import type { Config, UpstreamConfig } from "../config/load.ts";
 import type { Failure } from "../core/failure.ts";
-import type { Dialect, Host, Licence, Log, Plugin } from "../core/hooks.ts";
+import type { Dialect, Licence, Log, Plugin } from "../core/hooks.ts";
 import type { Mint } from "../core/mint.ts";
 import type { Store } from "../store/index.ts";
 import { type AccountConfig, createUpstream, type Transport, type Upstream } from "../upstream/index.ts";
@@ -12,6 +12,7 @@ import { Chain } from "./chain.ts";
 import type { ItemMemory } from "./item-memory.ts";
 import type { LastServed } from "./last-served.ts";
 import { Catalogue } from "./models.ts";
+import type { SharedHost } from "./plugins/host.ts";
 import { Pulse } from "./pulse.ts";
 import type { ReasoningMemory } from "./reasoning-memory.ts";
 
@@ -140,7 +141,7 @@ function hostOf(
   { store, log, mint, clock }: Services,
   models: Catalogue,
   upstreams: readonly Upstream[],
-): Host {
+): SharedHost {
   const fromEnvironment = new Map<string, Licence>();
   for (const [index, key] of config.keys.entries()) {
     const digest = new Bun.CryptoHasher("sha256").update(key).digest("hex");
@@ -157,5 +158,7 @@ function hostOf(
       count: (which) => fromEnvironment.size + store.licences.count(which),
     },
     receipts: { write: (receipt) => store.receipts.write(receipt) },
+    values: store.values,
+    limits: config.limits,
   };
 }

@@ -2,13 +2,14 @@
 
 import { swagger } from "@elysiajs/swagger";
 import { Elysia } from "elysia";
-import type { Dialect, Host, Log, Plugin } from "../core/hooks.ts";
+import type { Dialect, Log, Plugin } from "../core/hooks.ts";
 import { countingMint } from "../core/mint.ts";
 import { Chain } from "./chain.ts";
 import { LIMIT_ROUTES } from "./limits-seen.ts";
 import * as components from "./openapi-components.ts";
 import * as parts from "./openapi-parts.ts";
 import { DESCRIPTION, TAGS } from "./openapi-text.ts";
+import type { SharedHost } from "./plugins/host.ts";
 import { MODEL_ROUTES, PASSED, routesOf, UNBUILT } from "./routes.ts";
 
 type Json = Record<string, unknown>;
@@ -139,7 +140,7 @@ function clean(value: unknown): unknown {
 }
 
 /** Plugins are set up only to ask them for their dialects; nothing here is ever used. */
-function silentHost(): Host {
+function silentHost(): SharedHost {
   const quiet = (): undefined => undefined;
   const log: Log = { debug: quiet, info: quiet, warn: quiet, error: quiet };
   return {
@@ -147,6 +148,7 @@ function silentHost(): Host {
     mint: countingMint(),
     clock: Date.now,
     models: { find: () => undefined, all: () => [], aliases: {}, default: undefined },
+    upstreams: [],
     licences: { find: () => undefined, count: () => 0 },
     receipts: { write: quiet },
   };

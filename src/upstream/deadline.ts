@@ -1,7 +1,5 @@
 // One request's end: the client leaving or a limit running out, whichever is first, stops whatever is being waited for.
 
-import type { Failure } from "../core/failure.ts";
-
 export class Deadline {
   readonly #controller = new AbortController();
   /** For the transport. */
@@ -16,10 +14,10 @@ export class Deadline {
     else client?.addEventListener("abort", this.#left, { once: true });
   }
 
-  /** Waits for one step. Rejects at once when the client leaves, and with the failure after `ms`; one step at a time. */
-  async within<Value>(ms: number, failure: () => Failure, step: () => Promise<Value>): Promise<Value> {
+  /** Waits for one step. Rejects at once when the client leaves, and with the error after `ms`; one step at a time. */
+  async within<Value>(ms: number, late: () => Error, step: () => Promise<Value>): Promise<Value> {
     this.signal.throwIfAborted();
-    const timer = Number.isFinite(ms) ? setTimeout(() => this.stop(failure()), ms) : undefined;
+    const timer = Number.isFinite(ms) ? setTimeout(() => this.stop(late()), ms) : undefined;
     try {
       // A transport may be slow to notice its signal; the client must not wait for that.
       return await new Promise<Value>((resolve, reject) => {

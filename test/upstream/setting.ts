@@ -8,6 +8,7 @@ import type { Exchange, Log } from "../../src/core/hooks.ts";
 import { countingMint } from "../../src/core/mint.ts";
 import type { Turn } from "../../src/core/turn.ts";
 import {
+import { Values } from "../../src/core/values.ts";
   type Answer,
   createUpstream,
   type Services,
@@ -69,6 +70,7 @@ export function exchangeOf(turn: Partial<Turn>, over: Partial<Exchange> = {}): E
     askedModel: "gpt-5.5",
     dropped: new Set(),
     answerHeaders: new Headers(),
+    values: new Values(),
     log: listener().log,
     ...over,
   };
