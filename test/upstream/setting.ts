@@ -7,8 +7,8 @@ import type { Event } from "../../src/core/event.ts";
 import type { Exchange, Log } from "../../src/core/hooks.ts";
 import { countingMint } from "../../src/core/mint.ts";
 import type { Turn } from "../../src/core/turn.ts";
-import {
 import { Values } from "../../src/core/values.ts";
+import {
   type Answer,
   createUpstream,
   type Services,
