@@ -6,15 +6,22 @@ import { join } from "node:path";
 import type { AccountStore } from "../core/account.ts";
 import type { Log } from "../core/hooks.ts";
 import { openAccounts } from "./accounts.ts";
+import type { Engine } from "./engine.ts";
 import { type Licences, openLicences } from "./licences.ts";
 import { migrate } from "./migrations.ts";
 import { openReceipts, type Receipts } from "./receipts.ts";
+import { openSqlite } from "./sqlite.ts";
+import { openValues, type PluginValues } from "./values.ts";
 
 export interface Store {
   readonly path: string;
   readonly licences: Licences;
   readonly receipts: Receipts;
   readonly accounts: AccountStore;
+  /** What plugins keep. */
+  readonly values: PluginValues;
+  /** The database itself, for what else is kept in it. */
+  readonly engine: Engine;
   /** Writes what is still queued, and closes the file. */
   close(): void;
 }
@@ -50,14 +57,18 @@ export function openStore(dataDir: string, options: StoreOptions = {}): Store {
     throw new Error(`cannot open the store ${path}: ${(error as Error).message}`, { cause: error });
   }
   const opened = database;
+  const engine = openSqlite(path, patience);
   const receipts = openReceipts(opened, { log, queue });
   return {
     path,
     licences: openLicences(opened),
     receipts,
     accounts: openAccounts(opened),
+    values: openValues(engine),
+    engine,
     close() {
       receipts.stop();
+      void engine.close();
       opened.close();
     },
   };

@@ -2,8 +2,11 @@
 
 import type { Database } from "bun:sqlite";
 
-/** Step n brings version n. Published steps never change; a change is a new step. */
-const STEPS: readonly (readonly string[])[] = [
+/** Text that both engines take, or one for each where they differ. */
+type Statement = string | { sqlite: string; postgres: string };
+
+/** Step n brings version n. Published steps never change; a change is a new step at the end. */
+const STEPS: readonly (readonly Statement[])[] = [
   [
     `create table licences (
       id text primary key,
@@ -88,6 +91,21 @@ const STEPS: readonly (readonly string[])[] = [
     )`,
   ],
   ["alter table account_states add column credits text"],
+  [
+    `create table plugin_values (
+      plugin text not null,
+      key text not null,
+      value text not null,
+      expires_at bigint,
+      primary key (plugin, key)
+    )`,
+    "create index plugin_values_expires_at on plugin_values (expires_at)",
+    // One number for each thing that processes keep in memory: it tells them that another one has changed it.
+    `create table versions (
+      name text primary key,
+      version bigint not null
+    )`,
+  ],
 ];
 
 /** Brings the database to this version. Throws when a newer codexd has written it. */
@@ -102,7 +120,8 @@ export function migrate(database: Database, path: string): void {
         database.run("insert into schema_version (version) values (0)");
       }
       for (; version < STEPS.length; version++) {
-        for (const statement of STEPS[version] ?? []) database.run(statement);
+        for (const statement of STEPS[version] ?? [])
+          database.run(typeof statement === "string" ? statement : statement.sqlite);
       }
       database.run("update schema_version set version = ?", [STEPS.length]);
     })

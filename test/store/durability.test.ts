@@ -149,7 +149,7 @@ test("a store that a newer codexd has written is refused and left alone", () => 
   const database = new Database(path);
   database.run("update schema_version set version = 99");
   expect(() => openStore(dataDir)).toThrow(
-    `cannot open the store ${path}: ${path} is of schema version 99, written by a newer codexd; this one knows versions up to 3`,
+    `cannot open the store ${path}: ${path} is of schema version 99, written by a newer codexd; this one knows versions up to 4`,
   );
   expect(database.query("select version from schema_version").get()).toEqual({ version: 99 });
   database.close();
