@@ -3,7 +3,7 @@
 import { type Checking, check, unknownKey } from "./check.ts";
 import type { Config } from "./load.ts";
 import { unfill } from "./placeholder.ts";
-import { DEFAULT_CHAIN } from "./schema.ts";
+import { BUILT_IN, DEFAULT_CHAIN } from "./schema.ts";
 
 /** A plugin as far as its options go: their TypeBox schema, if it takes any. */
 export interface PluginShape {
@@ -29,8 +29,8 @@ export function readChain(
       );
     } else if (/[./\\]/.test(plugin.name)) {
       checking.problem(path, "not supported yet");
-    } else if (!(DEFAULT_CHAIN as readonly string[]).includes(plugin.name)) {
-      checking.problem(path, unknownKey(plugin.name, DEFAULT_CHAIN, "plugin"));
+    } else if (!BUILT_IN.includes(plugin.name)) {
+      checking.problem(path, unknownKey(plugin.name, BUILT_IN, "plugin"));
     } else if (chain.some(({ name }) => name === plugin.name)) {
       checking.problem(path, `found ${plugin.name} a second time; legal is once`);
     } else {

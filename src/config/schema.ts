@@ -16,6 +16,9 @@ const STRATEGIES = ["least-used", "round-robin", "fill-first"];
 /** The built-in plugins, in the order of the default chain. */
 export const DEFAULT_CHAIN = ["auth", "model-effort", "translate", "usage-log", "compact"] as const;
 
+/** Every plugin that a configuration may name without bringing it. */
+export const BUILT_IN: readonly string[] = [...DEFAULT_CHAIN, "rules"];
+
 const oneOf = (values: readonly string[], options: Record<string, unknown>): TSchema =>
   Type.Unsafe<string>({ type: "string", enum: [...values], ...options });
 
@@ -237,13 +240,13 @@ const plugins = Type.Array(
   Type.Unsafe<string | Record<string, unknown>>({
     meaning: "plugin",
     anyOf: [
-      { type: "string", enum: [...DEFAULT_CHAIN] },
+      { type: "string", enum: [...BUILT_IN] },
       {
         type: "object",
         minProperties: 1,
         maxProperties: 1,
         additionalProperties: false,
-        properties: Object.fromEntries(DEFAULT_CHAIN.map((name) => [name, { type: "object" }])),
+        properties: Object.fromEntries(BUILT_IN.map((name) => [name, { type: "object" }])),
       },
     ],
   }),
