@@ -11,7 +11,11 @@ interface SandboxFlags {
   auth: boolean;
   accounts: number;
   tokenLifetime: number;
+  compaction: (typeof COMPACTIONS)[number];
+  windows: Record<string, number>;
 }
+
+const COMPACTIONS = ["both", "endpoint", "trigger", "none", "deaf"] as const;
 
 export function addSandbox(program: Command): void {
   program
@@ -27,7 +31,15 @@ export function addSandbox(program: Command): void {
         .argParser(lifetime)
         .default(3600, "1h"),
     )
-    .action(runSandbox);
+    .addOption(
+      new Option("--compaction <form>", "which forms of compaction it has").choices(COMPACTIONS).default("both"),
+    )
+    .addOption(
+      new Option("--window <tokens>", "the context window of its models, or of one: `model=tokens`; may be repeated")
+        .argParser(windows)
+        .default({}, "each model's own"),
+    )
+    .action(({ window, ...flags }) => runSandbox({ ...flags, windows: window }));
 }
 
 async function runSandbox(flags: SandboxFlags): Promise<void> {
@@ -57,6 +69,12 @@ upstreams:
 function count(text: string): number {
   if (/^[1-9][0-9]{0,3}$/.test(text)) return Number(text);
   throw new InvalidArgumentError("It is a whole number from 1 to 9999.");
+}
+
+function windows(text: string, known: Record<string, number>): Record<string, number> {
+  const [, model = "*", tokens] = /^(?:([^=]+)=)?([1-9][0-9]{0,8})$/.exec(text) ?? [];
+  if (tokens === undefined) throw new InvalidArgumentError("It is a number of tokens, or model=tokens.");
+  return { ...known, [model]: Number(tokens) };
 }
 
 /** In seconds. */

@@ -2,6 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { createSandbox } from "../../src/upstream/sandbox/index.ts";
 import {
+  BEARER,
   CHATGPT,
   errorOf,
   itemsOf,
@@ -196,7 +197,7 @@ describe("compaction", () => {
     const input = [user("the word is heliotrope"), { type: "compaction_trigger" }];
     const items = itemsOf(await told(sandbox, "", { input }));
     expect(items.map((item) => item.type)).toEqual(["compaction"]);
-    expect(await answerTo([items[0], user("RECALL heliotrope")])).toBe("not recalled: heliotrope");
+    expect(await answerTo([items[0], user("RECALL heliotrope")])).toBe("recalled: heliotrope");
 
     const history = [
       user("the word is heliotrope"),
@@ -224,6 +225,63 @@ describe("compaction", () => {
     const summary = await answerTo([user("the word is heliotrope ;; CALL f {}"), user(checkpoint)]);
     expect(summary).toContain("heliotrope");
     expect(await answerTo([user(`Another language model produced a summary: ${summary}`)])).toContain("> CALL f {}");
+  });
+});
+
+describe("the forms of compaction", () => {
+  const trigger = { input: [user("hi"), { type: "compaction_trigger" }] };
+  const forms = [
+    { compaction: "both", endpoint: 200, asked: ["compaction"] },
+    { compaction: "endpoint", endpoint: 200, asked: "invalid_value" },
+    { compaction: "trigger", endpoint: 404, asked: ["compaction"] },
+    { compaction: "none", endpoint: 404, asked: "invalid_value" },
+    { compaction: "deaf", endpoint: 404, asked: ["message"] },
+  ] as const;
+  test.each(forms)("with $compaction there is only that", async ({ compaction, endpoint, asked }) => {
+    const sandbox = createSandbox({ compaction });
+    const body = { model: "gpt-5.5", input: [user("hi")] };
+    expect((await post(sandbox, `${OPENAI}/compact`, body)).status).toBe(endpoint);
+    const answer = await unary(sandbox, "", trigger);
+    expect(answer.error?.code ?? answer.output.map((item: Json) => item.type)).toEqual(asked);
+  });
+});
+
+describe("a small window", () => {
+  const sandbox = createSandbox({ windows: { "gpt-5.5": 100 } });
+  const long = user("x".repeat(500));
+
+  test("beyond it the answer is a 400, for that model only, and on every wire", async () => {
+    const refused = await say(sandbox, "", { stream: false, input: [long] });
+    expect([refused.status, ((await refused.json()) as Json).error.code]).toEqual([400, "context_length_exceeded"]);
+    expect((await say(sandbox, "", { model: "gpt-5.2", input: [long] })).status).toBe(200);
+    const chat = { model: "gpt-5.5", messages: [{ role: "user", content: "x".repeat(500) }] };
+    expect((await post(sandbox, "http://localhost/v1/chat/completions", chat)).status).toBe(400);
+    expect((await post(sandbox, `${OPENAI}/compact`, { model: "gpt-5.5", input: [long] })).status).toBe(400);
+  });
+
+  test("a stream of the ChatGPT backend fails after its opening, as the real one does", async () => {
+    const body = { model: "gpt-5.5", stream: true, store: false, instructions: "Be brief.", input: [long] };
+    const events = parseEvents(await (await post(sandbox, CHATGPT, body, BEARER)).text());
+    expect(events.at(-1)).toMatchObject({
+      type: "response.failed",
+      response: { error: { code: "context_length_exceeded" } },
+    });
+  });
+
+  test("the catalogue tells it", async () => {
+    const answer = await sandbox.fetch(new Request(`http://localhost/v1/models?client_version=0.169.0`));
+    const { models } = (await answer.json()) as { models: { slug: string; context_window: number }[] };
+    const window = (slug: string) => models.find((model) => model.slug === slug)?.context_window;
+    expect([window("gpt-5.5"), window("gpt-5.2")]).toEqual([100, 272_000]);
+  });
+
+  test("a compaction is small, and still carries every fact that was to be remembered", async () => {
+    const small = createSandbox({ windows: { "*": 1000 } });
+    const history = [user("REMEMBER the word is heliotrope"), user("x".repeat(3000)), { type: "compaction_trigger" }];
+    const [sealed] = itemsOf(await told(small, "", { input: history }));
+    expect(JSON.stringify(sealed).length).toBeLessThan(1500);
+    const next = await told(small, "", { input: [sealed, user("RECALL heliotrope")] });
+    expect(textOf(next)).toBe("recalled: heliotrope");
   });
 });
 

@@ -2,6 +2,7 @@
 
 import { type Ask, inputItems, readAsk } from "./ask.ts";
 import type { Auth } from "./auth/index.ts";
+import { type Windows, windowOf } from "./catalogue.ts";
 import { failedEvent, isTerminal, play, type Step } from "./events.ts";
 import { type Failure, failure } from "./failures.ts";
 import { newId } from "./ids.ts";
@@ -12,9 +13,12 @@ import { openingResponse } from "./response.ts";
 import { emptyRound, type Fail, type Round, readScript, roundFor } from "./script.ts";
 import { outputsSaid, settle } from "./settle.ts";
 import { breakage, Dropped, eventStream, forever, frame, paced, type Sending } from "./stream.ts";
-import type { PromptCache } from "./usage.ts";
+import { type PromptCache, promptTokens } from "./usage.ts";
 
 export type Strictness = "chatgpt" | "openai";
+
+// `none` refuses a trigger as an item that it does not know; `deaf` passes over it, as some providers do with what they do not know.
+export type Compaction = "both" | "endpoint" | "trigger" | "none" | "deaf";
 
 export interface Backend {
   auth: Auth;
@@ -24,6 +28,8 @@ export interface Backend {
   pace: number;
   served: boolean;
   modelsEtag: string;
+  compaction: Compaction;
+  windows: Windows;
 }
 
 export interface Stored {
@@ -53,8 +59,23 @@ export async function answerResponses(
       ? refuseAsChatgpt(body, headers, account, backend.stored)
       : refuseAsOpenai(body, account, backend.stored);
   if (refusal) return refuse(refusal);
+  const trigger = refuseTrigger(backend, body);
+  if (trigger) return refuse(trigger);
   const ask = readAsk(body, resolved(body, backend.stored), account, headers);
   return answerAsk(backend, request, ask, responsesVoice(strict), headersOut);
+}
+
+// An upstream without that form takes the trigger for an item of an unknown type, or looks away.
+function refuseTrigger({ compaction }: Backend, body: Json): Refusal | undefined {
+  if (compaction === "both" || compaction === "trigger" || !Array.isArray(body.input)) return undefined;
+  const at = body.input.findIndex((item) => isObject(item) && item.type === "compaction_trigger");
+  if (at < 0) return undefined;
+  if (compaction === "deaf") {
+    body.input.splice(at, 1);
+    return undefined;
+  }
+  const message = `Invalid value: 'compaction_trigger'. Supported values are: 'message', 'reasoning', 'function_call', 'function_call_output', 'custom_tool_call', 'custom_tool_call_output', and 'item_reference'.`;
+  return refused(message, `input[${at}].type`, "invalid_value");
 }
 
 // How an answer is written on a wire.
@@ -75,11 +96,11 @@ export async function answerAsk(
   voice: Voice,
   headers: HeaderMap,
 ): Promise<Response> {
-  const scripted = settle(roundOf(ask), ask);
+  const scripted = settle(roundOf(ask), ask, windowOf(ask.model, backend.windows));
   const imposed = backend.auth.turn(request.headers);
   // What happens to an account happens whatever the user's text asks for.
   const round = imposed ? { ...scripted, fail: imposed } : scripted;
-  const fail = imposed ?? due(backend, round.fail, ask);
+  const fail = imposed ?? overflow(backend, ask, voice) ?? due(backend, round.fail, ask);
   const { signal } = request;
   if (fail && (fail.after === "before" || ask.body.stream !== true)) {
     const { status, body, headers: more } = fail.failure;
@@ -90,7 +111,10 @@ export async function answerAsk(
   const opening = openingResponse(ask);
   const sending: Sending = {
     steps: kept(
-      play({ ask, opening, round, prompt: backend.cache.read(ask), emptyOutput: voice.chatgpt }),
+      play({
+        ...{ ask, opening, round, prompt: backend.cache.read(ask), emptyOutput: voice.chatgpt },
+        window: windowOf(ask.model, backend.windows),
+      }),
       backend,
       ask,
     ),
@@ -125,6 +149,13 @@ function due(backend: Backend, fail: Fail | undefined, ask: Ask): Due | undefine
   if (!fail || ask.compact) return undefined;
   if (fail.times !== undefined && backend.ledger.played(`${ask.session}\n${ask.text}`) >= fail.times) return undefined;
   return { ...fail, failure: failure(fail.code, { ...fail, model: ask.model }) };
+}
+
+// Streaming, the ChatGPT backend notices when the answer has begun.
+function overflow({ windows }: Backend, ask: Ask, { chatgpt }: Voice): Due | undefined {
+  if (promptTokens(ask) <= windowOf(ask.model, windows)) return undefined;
+  const code = "context_length_exceeded";
+  return { code, after: chatgpt ? 0 : "before", failure: failure(code) };
 }
 
 function failureEvent(failed: Failure, code: string, opening: Json, sequence: number): Json {

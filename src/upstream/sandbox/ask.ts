@@ -73,11 +73,15 @@ function outputText(item: Json): string {
 
 // What a model could remember: every text of the conversation before the last user message, compactions opened.
 export function visibleHistory(ask: Ask): string {
-  const last = ask.input.findLastIndex((item) => item.role === "user");
-  const items = ask.input.filter((_, index) => index !== last);
-  return [string(ask.body.instructions), ...items.map((item) => itemText(item, ask.account))]
+  return [string(ask.body.instructions), ...before(ask).map((item) => itemText(item, ask.account))]
     .filter(Boolean)
     .join("\n");
+}
+
+// The conversation without the last user message, unless a compaction is asked for: that is about all of it.
+export function before({ input, compact }: Ask): Json[] {
+  const last = compact ? -1 : input.findLastIndex((item) => item.role === "user");
+  return input.filter((_, index) => index !== last);
 }
 
 export function itemText(item: Json, account: string): string {

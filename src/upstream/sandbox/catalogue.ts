@@ -70,6 +70,13 @@ export function modelNamed(slug: string): Model | undefined {
   return BY_SLUG.get(slug);
 }
 
+// Windows that a test wants smaller, by slug or by `*` for all.
+export type Windows = Readonly<Record<string, number>>;
+
+export function windowOf(slug: string, windows: Windows): number {
+  return windows[slug] ?? windows["*"] ?? modelNamed(slug)?.window ?? 272_000;
+}
+
 export interface Tagged {
   body: string;
   etag: string;
@@ -78,21 +85,27 @@ export interface Tagged {
 // Every answer names the tag of the client's list, so the lists of the few versions there are stay made.
 const made = new Map<string, Tagged>();
 
-export function codexCatalogue(clientVersion: string): Tagged {
-  const known = made.get(clientVersion);
+export function codexCatalogue(clientVersion: string, windows: Windows): Tagged {
+  const key = JSON.stringify([clientVersion, windows]);
+  const known = made.get(key);
   if (known) return known;
-  const fresh = makeCatalogue(clientVersion);
+  const fresh = makeCatalogue(clientVersion, windows);
   if (made.size >= 64) made.clear();
-  made.set(clientVersion, fresh);
+  made.set(key, fresh);
   return fresh;
 }
 
-function makeCatalogue(clientVersion: string): Tagged {
+function makeCatalogue(clientVersion: string, windows: Windows): Tagged {
   const fitting = MODELS.filter((model) => !olderThan(clientVersion, model.minimal));
   const body = JSON.stringify({
-    models: fitting.map((model) => modelInfo(model, MODELS.indexOf(model) + 1, clientVersion)),
+    models: fitting.map((model) => modelInfo(narrowed(model, windows), MODELS.indexOf(model) + 1, clientVersion)),
   });
   return { body, etag: etagOf(body) };
+}
+
+function narrowed(model: Model, windows: Windows): Model {
+  const window = windowOf(model.slug, windows);
+  return window === model.window ? model : { ...model, window, most: window };
 }
 
 export function publicList(): Tagged {

@@ -1,7 +1,8 @@
 // Plays a round of a script as the event stream of one answer, numbered and in the real order.
-import { type Ask, visibleHistory } from "./ask.ts";
+import { type Ask, before, visibleHistory } from "./ask.ts";
 import * as items from "./items.ts";
 import { type Json, objects, string } from "./json.ts";
+import { carried } from "./memory.ts";
 import { endedResponse } from "./response.ts";
 import type { Action, Round } from "./script.ts";
 import { tokens, type Usage, usageObject } from "./usage.ts";
@@ -15,6 +16,8 @@ export interface Answer {
   prompt: { input: number; cached: number };
   // The ChatGPT backend leaves the terminal `output` empty and names the phase of its messages.
   emptyOutput: boolean;
+  // Tokens that the model reads at most; a compaction is a part of that.
+  window: number;
 }
 
 const OPENING = new Set(["codex.rate_limits", "response.metadata", "response.created", "response.in_progress"]);
@@ -122,7 +125,7 @@ function playAction(action: Action, answer: Answer): Part[] {
     case "unknown":
       return [items.unknownItem()];
     case "compaction":
-      return [items.compaction(ask, visibleHistory(ask))];
+      return [items.compaction(ask, carried(string(ask.body.instructions), before(ask), ask.account, answer.window))];
     case "raw":
       return [{ raw: rawFrame(action.data) }];
     case "omit":

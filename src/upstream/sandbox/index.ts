@@ -3,20 +3,24 @@ import {
   accountOf,
   answerResponses,
   type Backend,
+  type Compaction,
   plain,
   refuseKey,
   responseStore,
   type Strictness,
 } from "./answer.ts";
-import { inputItems, itemText } from "./ask.ts";
+import { inputItems } from "./ask.ts";
 import { type AuthOptions, createAuth } from "./auth/index.ts";
 import { readBody } from "./body.ts";
-import { codexCatalogue, publicList } from "./catalogue.ts";
+import { codexCatalogue, publicList, type Windows, windowOf } from "./catalogue.ts";
 import { answerChat } from "./chat.ts";
+import { failure } from "./failures.ts";
 import { newId } from "./ids.ts";
 import { compaction } from "./items.ts";
 import { type Json, string } from "./json.ts";
 import { ledger, type Stats } from "./ledger.ts";
+import { carried } from "./memory.ts";
+import { refuseInput } from "./refuse.ts";
 import { answerAccount, answerTool } from "./tools.ts";
 import { promptCache, tokens, usageObject } from "./usage.ts";
 
@@ -26,6 +30,10 @@ export interface SandboxOptions extends AuthOptions {
   // Which backend to be as strict as; left out, the path tells: `/backend-api/codex/*` is ChatGPT's.
   strict?: Strictness;
   wire?: "responses" | "chat";
+  // Which forms of compaction there are; both, unless told.
+  compaction?: Compaction;
+  // The most tokens that a model reads, by its slug, or by `*` for every model; the catalogue's own unless told.
+  windows?: Windows;
   // Behind a port, and not called in process.
   served?: boolean;
 }
@@ -47,6 +55,8 @@ export function createSandbox(options: SandboxOptions = {}): Sandbox {
     pace: options.pace ?? 0,
     served: options.served ?? false,
     modelsEtag: "",
+    compaction: options.compaction ?? "both",
+    windows: options.windows ?? {},
   };
   return { fetch: (request) => route(request, backend, options), stats: counts.stats };
 }
@@ -69,10 +79,10 @@ async function route(request: Request, backend: Backend, options: SandboxOptions
   if (path.endsWith("/chat/completions") && strict === "openai") return answerChat(backend, request, body);
   if (options.wire === "chat") return notFound(strict, path);
   if (path.endsWith("/responses"))
-    return answerResponses({ ...backend, modelsEtag: etagFor(request) }, request, body, strict);
+    return answerResponses({ ...backend, modelsEtag: etagFor(request, backend.windows) }, request, body, strict);
   const barred = backend.auth.refuse(request.headers, strict === "chatgpt");
   if (barred) return plain(backend, barred.status, barred.body, barred.headers);
-  if (path.endsWith("/responses/compact")) return compacted(backend, request, body ?? {});
+  if (path.endsWith("/responses/compact") && hasEndpoint(backend)) return compacted(backend, request, body ?? {});
   const answer = answerTool(path, body ?? {});
   return answer ? Response.json(answer) : notFound(strict, path);
 }
@@ -87,16 +97,21 @@ function models(backend: Backend, request: Request, url: URL, strict: Strictness
   const barred = refuseKey(backend, request.headers, strict);
   if (barred && typeof barred.body !== "string") return Response.json(barred.body, { status: barred.status });
   const version = url.searchParams.get("client_version");
-  const { body, etag } = version === null && strict === "openai" ? publicList() : codexCatalogue(version ?? NEWEST);
+  const isPublic = version === null && strict === "openai";
+  const { body, etag } = isPublic ? publicList() : codexCatalogue(version ?? NEWEST, backend.windows);
   if (request.headers.get("if-none-match") === etag) return new Response(null, { status: 304, headers: { etag } });
   return new Response(body, { headers: { "content-type": "application/json", etag } });
 }
 
 // The tag of the list that this client would get: another one would make it fetch the list after every answer.
-function etagFor(request: Request): string {
+function etagFor(request: Request, windows: Windows): string {
   const version =
     request.headers.get("version") ?? /^[\w.-]+\/(\d+\.\d+\.\d+)/.exec(request.headers.get("user-agent") ?? "")?.[1];
-  return codexCatalogue(version ?? NEWEST).etag;
+  return codexCatalogue(version ?? NEWEST, windows).etag;
+}
+
+function hasEndpoint({ compaction: form }: Backend): boolean {
+  return form === "both" || form === "endpoint";
 }
 
 function compacted(backend: Backend, request: Request, body: Json): Response {
@@ -105,7 +120,14 @@ function compacted(backend: Backend, request: Request, body: Json): Response {
   if (imposed) return plain(backend, imposed.status, imposed.body, { ...limits, ...imposed.headers });
   const input = inputItems(body.input);
   const account = accountOf(request.headers);
-  const text = [string(body.instructions), ...input.map((item) => itemText(item, account))].filter(Boolean).join("\n");
+  const refusal = refuseInput(body, input, account, backend.stored);
+  if (refusal) return plain(backend, refusal.status, refusal.body, limits);
+  const window = windowOf(string(body.model), backend.windows);
+  if (tokens(JSON.stringify([body.instructions, body.tools, input])) > window) {
+    const { status, body: told } = failure("context_length_exceeded");
+    return plain(backend, status, told, limits);
+  }
+  const text = carried(string(body.instructions), input, account, window);
   const item = compaction({ outputs: [], account }, text).done;
   const users = input.filter((each) => each.role === "user");
   const retained = users.map((each) => ({ ...each, ...retainedFields(each) }));

@@ -128,7 +128,7 @@ function refuseSampling(body: Json): Refusal | undefined {
     : undefined;
 }
 
-function refuseInput(body: Json, items: Json[], account: string, store: Store): Refusal | undefined {
+export function refuseInput(body: Json, items: Json[], account: string, store: Store): Refusal | undefined {
   const previous = body.previous_response_id;
   if (typeof previous === "string" && !store.has(previous)) {
     return refused(

@@ -136,6 +136,7 @@ const READERS: Record<string, Reader> = {
   GIANT: act((rest) => ({ kind: "giant", bytes: count(rest, 1024, MOST.eventKilobytes) * 1024 })),
   UNKNOWN: act(() => ({ kind: "unknown" })),
   RAW: act((rest) => ({ kind: "raw", data: rest })),
+  REMEMBER: act((rest) => ({ kind: "say", text: `remembered: ${unescaped(rest)}` })),
   RECALL: act((rest) => ({ kind: "recall", word: rest.trim() })),
   OMIT: act((rest) => ({ kind: "omit", types: rest.split(/[\s,]+/).filter(Boolean) })),
   INTERLEAVE: set(() => ({ interleave: true })),

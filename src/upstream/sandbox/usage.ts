@@ -20,12 +20,9 @@ export function promptCache(limit = 256): PromptCache {
   const known = new Map<string, (number | bigint)[]>();
   return {
     read(ask) {
-      const pieces = [ask.body.instructions, ask.body.tools, ...ask.input].map((piece) => JSON.stringify(piece) ?? "");
+      const pieces = piecesOf(ask);
       const hashes = pieces.map((piece) => Bun.hash(piece));
-      const input = Math.max(
-        1,
-        pieces.reduce((sum, piece) => sum + tokens(piece), 0),
-      );
+      const input = counted(pieces);
       const before = ask.session ? known.get(ask.session) : undefined;
       if (ask.session) {
         known.delete(ask.session);
@@ -35,6 +32,21 @@ export function promptCache(limit = 256): PromptCache {
       return { input, cached: before ? commonPrefix(pieces, hashes, before) : 0 };
     },
   };
+}
+
+export function promptTokens(ask: Ask): number {
+  return counted(piecesOf(ask));
+}
+
+function piecesOf({ body, input }: Ask): string[] {
+  return [body.instructions, body.tools, ...input].map((piece) => JSON.stringify(piece) ?? "");
+}
+
+function counted(pieces: string[]): number {
+  return Math.max(
+    1,
+    pieces.reduce((sum, piece) => sum + tokens(piece), 0),
+  );
 }
 
 export function tokens(text: string): number {
