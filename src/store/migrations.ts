@@ -106,6 +106,68 @@ const STEPS: readonly (readonly Statement[])[] = [
       version bigint not null
     )`,
   ],
+  [
+    // `bytea` is Postgres's word; to SQLite any word will do. Columns that are summed come before the large ones.
+    `create table kept_responses (
+      licence text not null,
+      id text not null,
+      session text,
+      status text not null,
+      created_at bigint not null,
+      written_at bigint not null,
+      expires_at bigint not null,
+      bytes bigint not null,
+      owner text,
+      beat_at bigint,
+      cancelled integer not null,
+      body bytea not null,
+      context bytea not null,
+      primary key (licence, id)
+    )`,
+    "create index kept_responses_written_at on kept_responses (written_at, bytes, owner)",
+    "create index kept_responses_expires_at on kept_responses (expires_at)",
+    "create index kept_responses_owner on kept_responses (owner)",
+    `create table kept_events (
+      licence text not null,
+      response text not null,
+      first_number bigint not null,
+      last_number bigint not null,
+      body bytea not null,
+      primary key (licence, response, first_number)
+    )`,
+    `create table conversations (
+      licence text not null,
+      id text not null,
+      created_at bigint not null,
+      written_at bigint not null,
+      expires_at bigint not null,
+      bytes bigint not null,
+      body bytea not null,
+      primary key (licence, id)
+    )`,
+    "create index conversations_written_at on conversations (written_at, bytes)",
+    "create index conversations_expires_at on conversations (expires_at)",
+    `create table conversation_items (
+      licence text not null,
+      conversation text not null,
+      place bigint not null,
+      id text not null,
+      body bytea not null,
+      primary key (licence, conversation, id)
+    )`,
+    `create table kept_items (
+      licence text not null,
+      id text not null,
+      session text,
+      written_at bigint not null,
+      expires_at bigint not null,
+      bytes bigint not null,
+      body bytea not null,
+      primary key (licence, id)
+    )`,
+    "create index kept_items_written_at on kept_items (written_at, bytes)",
+    "create index kept_items_expires_at on kept_items (expires_at)",
+  ],
 ];
 
 /** Brings the database to this version. Throws when a newer codexd has written it. */
