@@ -97,10 +97,10 @@ export async function answerAsk(
   headers: HeaderMap,
 ): Promise<Response> {
   const scripted = settle(roundOf(ask), ask, windowOf(ask.model, backend.windows));
-  const imposed = backend.auth.turn(request.headers);
-  // What happens to an account happens whatever the user's text asks for.
+  const imposed = backend.auth.turn(request.headers) ?? overflow(backend, ask, voice);
+  // What happens to an account, or to a prompt of that length, happens whatever the user's text asks for.
   const round = imposed ? { ...scripted, fail: imposed } : scripted;
-  const fail = imposed ?? overflow(backend, ask, voice) ?? due(backend, round.fail, ask);
+  const fail = imposed ?? due(backend, round.fail, ask);
   const { signal } = request;
   if (fail && (fail.after === "before" || ask.body.stream !== true)) {
     const { status, body, headers: more } = fail.failure;
