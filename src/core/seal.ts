@@ -11,6 +11,8 @@ export interface Sealed {
   id: string | undefined;
   /** The upstream's `encrypted_content`. */
   content: string;
+  /** How many of the answer's calls came before it, where the sealer told. */
+  place?: number;
 }
 
 /** A short, stable mark of an account name: enough to tell accounts apart, too little to name them to a client. */
@@ -19,11 +21,10 @@ export function accountMark(account: string): string {
 }
 
 /** Packs an item's ciphertext for a signature field. The result has only characters that are legal in base64 fields, dots and dashes. */
-export function seal(content: string, account: string | undefined, id: string | undefined): string {
-  const head = Buffer.from(JSON.stringify([account === undefined ? null : accountMark(account), id ?? null])).toString(
-    "base64url",
-  );
-  return `${PREFIX}${head}.${content}`;
+export function seal(content: string, account: string | undefined, id: string | undefined, place?: number): string {
+  const mark = account === undefined ? null : accountMark(account);
+  const head = JSON.stringify(place === undefined ? [mark, id ?? null] : [mark, id ?? null, place]);
+  return `${PREFIX}${Buffer.from(head).toString("base64url")}.${content}`;
 }
 
 /**
@@ -38,14 +39,13 @@ export function unseal(signature: unknown): Sealed | undefined {
   const dot = signature.indexOf(".", PREFIX.length);
   if (dot === -1) return undefined;
   try {
-    const [mark, id] = JSON.parse(Buffer.from(signature.slice(PREFIX.length, dot), "base64url").toString()) as [
-      unknown,
-      unknown,
-    ];
+    const head = Buffer.from(signature.slice(PREFIX.length, dot), "base64url").toString();
+    const [mark, id, place] = JSON.parse(head) as unknown[];
     return {
       mark: typeof mark === "string" ? mark : undefined,
       id: typeof id === "string" ? id : undefined,
       content: signature.slice(dot + 1),
+      ...(typeof place === "number" && { place }),
     };
   } catch {
     return undefined;

@@ -23,6 +23,7 @@ import type { Recollection } from "./reasoning-memory.ts";
 const STYLES: readonly string[] = ["both", "reasoning_content", "reasoning", "think", "none"];
 /** No model's name is longer; a longer one would only be work to take apart, and bytes in receipts and headers. */
 const LONGEST_MODEL = 256;
+const CIPHERTEXT = "reasoning.encrypted_content";
 const SANE_ID = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$/;
 
 /** What arrived, before anything of it is understood. */
@@ -162,6 +163,7 @@ export class RunningExchange implements Exchange {
 
   /** The turn is final and has its upstream: settle what goes on the wire, and tell what does not. */
   prepare(): Prepared {
+    this.#askForReasoning();
     const prepared = (this.upstream as Upstream).prepare(this);
     for (const path of prepared.dropped) this.dropped.add(path);
     const fields = [...this.dropped];
@@ -176,6 +178,15 @@ export class RunningExchange implements Exchange {
     }
     this.prepared = prepared;
     return prepared;
+  }
+
+  /** What is to be remembered has to be sent first: an upstream of this wire gives its ciphertext away when asked, and when it keeps nothing itself. */
+  #askForReasoning(): void {
+    const { turn, gateway, upstream } = this;
+    const reasons = turn.reasoning !== undefined || (gateway.models.find(turn.model)?.efforts ?? []).length > 0;
+    if (!this.#recollection || upstream?.wire === "chat" || !reasons) return;
+    turn.store ??= false;
+    if (!turn.include?.includes(CIPHERTEXT)) turn.include = [...(turn.include ?? []), CIPHERTEXT];
   }
 
   /** What an encoder or a reply may know of this exchange. */

@@ -56,8 +56,8 @@ describe.each(rows)("$name on the $wire wire", ({ wire, entry }) => {
     expect(JSON.stringify(await setting.asked())).toContain(`data:image/png;base64,${PNG}`);
   });
 
-  // What the SDK drops by itself cannot come back; and a Chat provider seals nothing.
-  const sealed = wire === "responses" && entry.reasoning === undefined;
+  // What the SDK drops by itself is remembered here; and a Chat provider seals nothing.
+  const sealed = wire === "responses";
   if (entry.reasoning !== "unread") {
     test(`${sealed ? "sealed reasoning" : "reasoning"}: it is shown, and the tool's result continues it`, async () => {
       const prompt = 'REASON First a look. ;; CALL weather {"city":"Oslo"} ;; THEN SAY Done.';

@@ -208,7 +208,7 @@ export class Answer {
     const id = typeof item.id === "string" ? item.id : undefined;
     this.#details.push({
       type: "reasoning.encrypted",
-      data: seal(item.encrypted_content, this.#context.account, id),
+      data: seal(item.encrypted_content, this.#context.account, id, this.#called || undefined),
       ...(id !== undefined && { id }),
       format: "codexd-v1",
       index: this.#details.length,

@@ -53,13 +53,15 @@ export function inputOf(messages: unknown, { custom }: Toolbox, dropped: Dropped
   });
 }
 
-/** Reasoning first, then text, then calls: the order in which the model produced them. */
+/** Reasoning first, then text, then calls, each after the reasoning that led to it: the order in which the model produced them. */
 function assistant(message: Fields, path: string, custom: ReadonlySet<string>, calls: Calls, dropped: Dropped): Item[] {
   const content = assistantContent(message, path);
-  const items = sealedReasoning(message);
+  const reasoning = sealedReasoning(message);
+  const items = reasoning(0);
   if (content.length > 0) items.push({ type: "message", role: "assistant", content });
   for (const [index, call] of (optionalArray(message.tool_calls, `${path}.tool_calls`) ?? []).entries()) {
     items.push(
+      ...(index === 0 ? [] : reasoning(index)),
       toolCall(requiredObject(call, `${path}.tool_calls[${index}]`), `${path}.tool_calls[${index}]`, custom, calls),
     );
   }
@@ -69,14 +71,19 @@ function assistant(message: Fields, path: string, custom: ReadonlySet<string>, c
   return items;
 }
 
-/** Reasoning text alone cannot be given back to the model; only what carries our seal (or a bare ciphertext) is. */
-function sealedReasoning(message: Fields): Item[] {
-  if (!Array.isArray(message.reasoning_details)) return [];
-  return message.reasoning_details.flatMap((detail: unknown): Item[] => {
-    if (!isObject(detail)) return [];
-    const sealed = [detail.data, detail.signature].find((one) => unseal(one) !== undefined);
-    return sealed === undefined ? [] : [{ type: "reasoning", summary: [], encrypted_content: sealed }];
-  });
+/** Reasoning text alone cannot be given back to the model; only what carries our seal (or a bare ciphertext) is. By the call that it comes before. */
+function sealedReasoning(message: Fields): (call: number) => Item[] {
+  const calls = Array.isArray(message.tool_calls) ? message.tool_calls.length : 0;
+  const byCall = new Map<number, Item[]>();
+  for (const detail of Array.isArray(message.reasoning_details) ? (message.reasoning_details as unknown[]) : []) {
+    if (!isObject(detail)) continue;
+    const text = [detail.data, detail.signature].find((one) => unseal(one) !== undefined);
+    if (text === undefined) continue;
+    const place = unseal(text)?.place ?? 0;
+    const call = place < calls ? place : 0;
+    byCall.set(call, [...(byCall.get(call) ?? []), { type: "reasoning", summary: [], encrypted_content: text }]);
+  }
+  return (call) => byCall.get(call) ?? [];
 }
 
 function toolCall(call: Fields, path: string, custom: ReadonlySet<string>, calls: Calls): Item {

@@ -22,7 +22,6 @@ const ways: Record<string, Way> = {
       const settings = { name: "codexd", baseURL: `${base}/v1`, apiKey: key, supportsStructuredOutputs: true };
       return createOpenAICompatible(settings)(model);
     },
-    reasoning: "shown",
   },
   anthropic: {
     async model({ base, key, model }) {

@@ -11,7 +11,6 @@ interface Message {
 const entry = (name: string, useResponsesApi: boolean): Entry => ({
   name: `@langchain/openai (${name})`,
   errors: ["BadRequestError", "AuthenticationError", "RateLimitError", "InternalServerError"],
-  ...(!useResponsesApi && { reasoning: "shown" }),
   async connect({ base, key, model }) {
     const { ChatOpenAI } = await load("@langchain/openai");
     const { HumanMessage, ToolMessage } = await load("@langchain/openai", "@langchain/core/messages");

@@ -9,7 +9,6 @@ interface Run {
 const entry = (name: string, kind: "OpenAIChatCompletionsModel" | "OpenAIResponsesModel"): Entry => ({
   name: `@openai/agents (${name})`,
   errors: ["BadRequestError", "AuthenticationError", "RateLimitError", "InternalServerError"],
-  ...(kind === "OpenAIChatCompletionsModel" && { reasoning: "shown" }),
   async connect({ base, key, model }) {
     const agents = await load("@openai/agents");
     const { default: OpenAI } = await load("@openai/agents", "openai");

@@ -35,8 +35,8 @@ export interface Entry {
   errors: [string, string, string, string];
   /** The status of an overload, where it is not 503. */
   overload?: number;
-  /** `shown`: it keeps nothing of it but the text; `unread`: it passes over it. Otherwise it returns it sealed. */
-  reasoning?: "shown" | "unread";
+  /** `unread`: it passes over it. */
+  reasoning?: "unread";
 }
 
 /** A package of the clients' own folder: its types are not ours to know. */
