@@ -111,13 +111,20 @@ function checkMapping(node: Node, value: unknown, path: string, checking: Checki
   }
   for (const [key, inner] of Object.entries(node.properties ?? {})) {
     const part = (given as Record<string, unknown>)[key];
+    if (part === undefined && isOptional(inner) && !node.required?.includes(key)) continue;
     const result = check(inner, part, join(path, key), checking);
     if (result !== undefined) out[key] = result;
     else if (part === undefined && node.required?.includes(key)) {
       checking.problem(join(path, key), `missing; legal is ${legal(inner)}`);
     }
   }
-  return out;
+  // A section that was left out and has no defaults is still left out.
+  return value === undefined && Object.keys(out).length === 0 ? undefined : out;
+}
+
+/** A mapping that may be left out whole: it has keys that it needs, or any that its owner likes. */
+function isOptional({ type, required, patternProperties }: Node): boolean {
+  return type === "object" && (required !== undefined || patternProperties !== undefined);
 }
 
 function checkList(node: Node, value: unknown, path: string, checking: Checking): unknown {

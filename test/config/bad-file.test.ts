@@ -60,7 +60,7 @@ plugins: [auth, atuh, auth, {a: 1, b: 2}, 7]
     "codexd.yaml: upstreams.a.accounts[3].accountId: found without accessToken; legal only beside it",
     "codexd.yaml: upstreams.a.accounts[5]: found no credential; legal is exactly one of authFile, accessToken, apiKey",
     "codexd.yaml: upstreams.d.baseUrl: missing; kind compatible has no default, legal is an address such as http://127.0.0.1:11434/v1",
-    'codexd.yaml: plugins[1]: unknown plugin "atuh"; did you mean auth? Legal: auth, model-effort, translate, usage-log, compact',
+    'codexd.yaml: plugins[1]: unknown plugin "atuh"; did you mean auth? Legal: auth, model-effort, translate, usage-log, compact, rules',
     "codexd.yaml: plugins[2]: found auth a second time; legal is once",
     "codexd.yaml: plugins[3]: found neither a name nor one name with its options; legal is `- auth` or `- auth: { keys: […] }`",
     "codexd.yaml: plugins[4]: found neither a name nor one name with its options; legal is `- auth` or `- auth: { keys: […] }`",
