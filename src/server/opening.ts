@@ -3,7 +3,7 @@
 import type { Event } from "../core/event.ts";
 import { Failure } from "../core/failure.ts";
 import { faultOfEvent } from "../upstream/failure.ts";
-import type { Answer } from "../upstream/index.ts";
+import type { Answer, Source } from "../upstream/index.ts";
 
 /** Events that promise nothing yet: a stream that has only these can still become a status (translation.md 0.9). */
 const UNDECIDED = new Set([
@@ -32,6 +32,8 @@ export interface Opened {
   /** The step that was under way when the hold ran out, or undefined. */
   pending: Promise<IteratorResult<Event[]>> | undefined;
   next(): Promise<IteratorResult<Event[]>>;
+  /** The same in chunks, once the upstream answers and where it answers in chunks. */
+  readonly source: Source | undefined;
   /** Leaves the upstream, whatever it still sends. */
   close(): Promise<void>;
   /** After the terminal event: reads the little that follows, so that the connection can serve another turn. */
@@ -124,6 +126,11 @@ class Flow implements Opened {
   next(): Promise<IteratorResult<Event[]>> {
     if (this.#verdict) return Promise.reject(this.#verdict);
     return this.answer ? this.answer.events.next() : this.#begin();
+  }
+
+  get source(): Source | undefined {
+    const events = this.answer?.events;
+    return this.#verdict === undefined && events?.read && events.take && events.fault ? (events as Source) : undefined;
   }
 
   /** This answer, as one that opens and then fails; the upstream's own words for it pass as they are. */

@@ -4,11 +4,15 @@ import type { Event } from "../core/event.ts";
 import type { Failure } from "../core/failure.ts";
 import type { Chunk, Encoder } from "../core/hooks.ts";
 import { faultOfEvent } from "../upstream/failure.ts";
+import type { Source } from "../upstream/index.ts";
 import { cutFailure, isDecisive, mayComplain, type Opened } from "./opening.ts";
 import type { Beating, Pulse } from "./pulse.ts";
 
 const TERMINAL = new Set(["response.completed", "response.incomplete", "response.failed"]);
 const bytes = new TextEncoder();
+
+/** Bun's direct stream: what is written goes to the socket, without a queue between. */
+type Sink = ReadableStreamDirectController;
 
 export type Ending =
   | { outcome: "ok" | "failed"; failure?: Failure; terminal?: Event }
@@ -31,13 +35,19 @@ export interface Streaming {
   ended(ending: Ending): void;
 }
 
-/** The body of a streaming answer. Pulled by the client: an unread stream stops the upstream. */
+/**
+ * The body of a streaming answer. It reads on only when the socket took what was written: an unread stream stops the upstream.
+ * One loop with one wait for each chunk, because every promise between the two sockets costs nearly as much as passing a chunk.
+ */
 export class AnswerStream implements Beating {
   lastSent = performance.now();
   readonly body: ReadableStream<Uint8Array>;
   readonly #on: Streaming;
-  #controller!: ReadableStreamDefaultController<Uint8Array>;
-  #held: Event[] | undefined;
+  #sink: Sink | undefined;
+  /** What was to be sent before anybody read. */
+  #early: Chunk[] = [];
+  /** Settles when the socket has room again; undefined while it has. */
+  #full: Promise<unknown> | undefined;
   #waiting = false;
   #over = false;
   #begun = false;
@@ -45,17 +55,8 @@ export class AnswerStream implements Beating {
 
   constructor(on: Streaming) {
     this.#on = on;
-    this.#held = on.opened.held;
-    this.body = new ReadableStream<Uint8Array>(
-      {
-        start: (controller) => {
-          this.#controller = controller;
-        },
-        pull: () => this.#pull(),
-        cancel: () => this.abort(),
-      },
-      { highWaterMark: 0 },
-    );
+    const source = { type: "direct", pull: (sink: Sink) => this.#run(sink), cancel: () => this.abort() };
+    this.body = new ReadableStream(source as unknown as UnderlyingDefaultSource<Uint8Array>);
     on.pulse.add(this);
   }
 
@@ -76,42 +77,60 @@ export class AnswerStream implements Beating {
     this.#send(this.#on.heartbeat());
   }
 
-  async #pull(): Promise<void> {
-    if (this.#over) return;
-    this.#waiting = true;
+  async #run(sink: Sink): Promise<void> {
+    this.#sink = sink;
+    for (const chunk of this.#early.splice(0)) this.#send(chunk);
+    if (this.#over) return void sink.close();
+    const { opened } = this.#on;
     try {
-      while (!this.#over) if (await this.#step()) break;
+      const sent = this.#batch(opened.held.splice(0));
+      // Opened by the clock with nothing to show: the client gets its first sign of life at once.
+      if (!sent && opened.pending) this.#send(this.#on.heartbeat());
+      while (!this.#over) {
+        if (opened.source && !opened.pending) await this.#follow(opened.source);
+        else await this.#step();
+      }
     } catch (thrown) {
       if (this.#on.signal.aborted) this.abort();
       else if (!this.#over) this.#finishWith(this.#on.judge(thrown));
     }
-    this.#waiting = false;
   }
 
-  /** Takes the next batch of events; true once something was sent. */
-  async #step(): Promise<boolean> {
-    const held = this.#held;
-    if (held) {
-      this.#held = undefined;
-      const sent = this.#batch(held);
-      if (sent || this.#over) return true;
-      // Opened by the clock with nothing to show: the client gets its first sign of life at once.
-      if (this.#on.opened.pending) {
-        this.#send(this.#on.heartbeat());
-        return true;
+  /** Chunk after chunk to the end. */
+  async #follow(source: Source): Promise<void> {
+    try {
+      while (!this.#over) {
+        if (this.#full) await this.#room(this.#full);
+        this.#waiting = true;
+        const chunk = await source.read();
+        this.#waiting = false;
+        if (!this.#over) this.#arrived(source.take(chunk));
       }
-      return false;
+    } catch (thrown) {
+      throw await source.fault(thrown);
     }
+  }
+
+  /** The next batch of an answer that is not read in chunks. */
+  async #step(): Promise<void> {
+    if (this.#full) await this.#room(this.#full);
     const { opened } = this.#on;
     const step = opened.pending ?? opened.next();
     opened.pending = undefined;
+    this.#waiting = true;
     const { done, value } = await step;
-    if (this.#over) return true;
-    if (done) {
-      this.#finishWith(this.#fault ?? cutFailure());
-      return true;
-    }
-    return this.#batch(value);
+    this.#waiting = false;
+    if (!this.#over) this.#arrived(done ? undefined : value);
+  }
+
+  #arrived(events: readonly Event[] | undefined): void {
+    if (events) this.#batch(events);
+    else this.#finishWith(this.#fault ?? cutFailure());
+  }
+
+  async #room(full: Promise<unknown>): Promise<void> {
+    await full;
+    this.#full = undefined;
   }
 
   #batch(events: readonly Event[]): boolean {
@@ -162,7 +181,11 @@ export class AnswerStream implements Beating {
 
   #send(chunk: Chunk): void {
     this.lastSent = performance.now();
-    this.#controller.enqueue(typeof chunk === "string" ? bytes.encode(chunk) : chunk);
+    const sink = this.#sink;
+    if (!sink) return void this.#early.push(chunk);
+    const written = sink.write(chunk);
+    if (typeof written !== "number") this.#full = written;
+    sink.flush();
   }
 
   #settle(ending: Ending): void {
@@ -171,7 +194,7 @@ export class AnswerStream implements Beating {
     this.#on.pulse.remove(this);
     // The receipt is written before the client can see the end: whoever saw it can rely on it (security.md, crash).
     this.#on.ended(ending);
-    if (ending.outcome !== "aborted") this.#controller.close();
+    if (ending.outcome !== "aborted") this.#sink?.close();
     void (ending.outcome === "ok" ? this.#on.opened.finish() : this.#on.opened.close());
   }
 }

@@ -10,9 +10,22 @@ import type { Restore } from "./restore.ts";
 
 type Body = ReadableStreamDefaultReader<Uint8Array>;
 type Step = IteratorResult<Event[], undefined>;
+type Chunk = Awaited<ReturnType<Body["read"]>>;
+
+/** An answer in halves of a step, for a reader that cannot afford a second promise for each chunk. */
+export interface Source {
+  /** The next chunk. What it throws or rejects with, and what `take` throws, goes to `fault`. */
+  read(): Promise<Chunk>;
+  /** The events that it completed, none too; undefined at the end. */
+  take(chunk: Chunk): Event[] | undefined;
+  /** Lets go of the upstream, and says what the error means. */
+  fault(thrown: unknown): Promise<unknown>;
+}
+
+const END: Chunk = { done: true, value: undefined };
 
 /** Not a generator function: `return()` on one that was never started would not release the connection. */
-export class EventStream implements AsyncGenerator<Event[], undefined, undefined> {
+export class EventStream implements AsyncGenerator<Event[], undefined, undefined>, Source {
   readonly #connection: Connection;
   readonly #deadline: Deadline;
   readonly #restore: Restore | undefined;
@@ -36,27 +49,40 @@ export class EventStream implements AsyncGenerator<Event[], undefined, undefined
   }
 
   async next(): Promise<Step> {
-    const reader = this.#reader;
-    if (!reader) return { done: true, value: undefined };
     try {
       for (;;) {
-        this.#deadline.signal.throwIfAborted();
-        this.#patience.begin(this.#begun ? this.#later : this.#first);
-        const { value: chunk } = await reader.read();
-        this.#patience.pause();
-        this.#deadline.signal.throwIfAborted();
-        this.#begun = true;
-        const events = chunk ? this.#sse.push(chunk) : this.#sse.end();
-        if (!chunk) await this.#close();
-        if (events.length > 0) return { done: false, value: this.#restored(events) };
-        if (!chunk) return { done: true, value: undefined };
+        const events = this.take(await this.read());
+        if (!events) return { done: true, value: undefined };
+        if (events.length > 0) return { done: false, value: events };
       }
     } catch (thrown) {
-      await this.#close();
-      // Why the reading was ended says more than how the transport took it.
-      if (this.#deadline.signal.aborted) throw this.#deadline.signal.reason;
-      throw thrown instanceof Failure ? thrown : this.#connection.broken(thrown);
+      throw await this.fault(thrown);
     }
+  }
+
+  read(): Promise<Chunk> {
+    if (!this.#reader) return Promise.resolve(END);
+    this.#deadline.signal.throwIfAborted();
+    this.#patience.begin(this.#begun ? this.#later : this.#first);
+    return this.#reader.read();
+  }
+
+  take({ value: chunk }: Chunk): Event[] | undefined {
+    this.#patience.pause();
+    if (!this.#reader) return undefined;
+    this.#deadline.signal.throwIfAborted();
+    this.#begun = true;
+    if (chunk) return this.#restored(this.#sse.push(chunk));
+    const events = this.#sse.end();
+    void this.#close();
+    return events.length > 0 ? this.#restored(events) : undefined;
+  }
+
+  async fault(thrown: unknown): Promise<unknown> {
+    await this.#close();
+    // Why the reading was ended says more than how the transport took it.
+    if (this.#deadline.signal.aborted) return this.#deadline.signal.reason;
+    return thrown instanceof Failure ? thrown : this.#connection.broken(thrown);
   }
 
   async return(): Promise<Step> {

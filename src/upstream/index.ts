@@ -5,6 +5,7 @@ import { ResponsesUpstream, type Services, type Upstream, type UpstreamSettings 
 
 export type { AccountConfig } from "../core/account.ts";
 export type { Transport } from "./connection.ts";
+export type { Source } from "./event-stream.ts";
 export type { Prepared } from "./prepare.ts";
 export type { Answer, Attempt, Services, Upstream, UpstreamSettings } from "./responses.ts";
 
