@@ -45,6 +45,18 @@ export interface Session {
   source: "body" | "header" | "native" | "derived";
 }
 
+/** What a client wants of the server's memory of answers (interface.md, `responses`). */
+export interface Keep {
+  /** Whether to keep the answer; undefined when the client did not say. */
+  store?: boolean;
+  /** A kept response that the conversation goes on from. */
+  previous?: string;
+  /** A kept conversation that it belongs to. */
+  conversation?: string;
+  /** The answer is made whether the client stays or not, to be fetched later. */
+  background: boolean;
+}
+
 /** What a decoder makes of a request body. */
 export interface Decoded {
   turn: Turn;
@@ -55,6 +67,8 @@ export interface Decoded {
   dropped?: string[];
   /** The effort is the dialect's own guess (a budget, a level): move it to the nearest that the model has, never refuse it. */
   lenientEffort?: boolean;
+  /** For a dialect whose answers can be kept. */
+  keep?: Keep;
   /** Whatever this dialect's encoder needs to know again (usage chunk wanted, custom tools declared as functions, …). */
   wants?: Readonly<Record<string, unknown>>;
 }
@@ -103,6 +117,34 @@ export interface Exchange {
   /** What plugins remember of this exchange, each under keys of its own (`valueKey`). */
   readonly values: Values;
   readonly log: Log;
+  /**
+   * Asks the exchange's upstream a question of the plugin's own and gives the complete Response object; rejects with the `Failure`.
+   * It is tried again like any turn, ends when the client leaves, its tokens and tries go to the exchange's receipt, and no hook sees
+   * it. Known after the turn hooks, as the upstream is. The turn carries its own model and effort: start from `exchange.turn`.
+   *
+   * ```ts
+   * import { definePlugin } from "codexd/plugin";
+   * export default definePlugin({
+   *   name: "titles",
+   *   apiVersion: 1,
+   *   setup: (host) => ({
+   *     async upstream(exchange) {
+   *       const question = { type: "message", role: "user", content: "Name this conversation in three words." };
+   *       const { output } = await exchange.run({ ...exchange.turn, input: [...exchange.turn.input, question] });
+   *       host.log.info("a title", { id: exchange.id, output });
+   *     },
+   *   }),
+   * });
+   * ```
+   */
+  run(turn: Turn): Promise<Record<string, unknown>>;
+  /** The same for the upstream's `/responses/compact`; gives its `response.compaction` object. */
+  compact(turn: Turn): Promise<Record<string, unknown>>;
+  /**
+   * Has something done before the upstream is asked that may take long: a client that streams is kept from growing impatient
+   * meanwhile. The turn may still be changed in it; what it throws is the failure of the exchange.
+   */
+  before(work: () => Promise<void>): void;
 }
 
 /**
@@ -157,12 +199,20 @@ export type ReplyContext = Pick<
   "id" | "turn" | "askedModel" | "wants" | "reasoning" | "codexClient" | "stream" | "principal" | "headers"
 > & { readonly mint: Mint; readonly account?: string };
 
+/** What can be asked about kept responses and conversations; `:id` and `:item` of the path name which. */
+export const STORED_OPERATIONS = [
+  ...(["response.retrieve", "response.delete", "response.cancel", "response.input_items"] as const),
+  ...(["conversation.create", "conversation.retrieve", "conversation.update", "conversation.delete"] as const),
+  ...(["conversation.items", "conversation.items.create", "conversation.item", "conversation.item.delete"] as const),
+] as const;
+export type StoredOperation = (typeof STORED_OPERATIONS)[number];
+
 /** A route of a dialect; `path` is below `server.basePath`, with `:name` and a trailing `*` as parameters. */
 export interface DialectRoute {
   method: "GET" | "POST" | "DELETE";
   path: string;
   /** `turn`: decode, ask, encode. `compact`: a unary compaction. `count`: a local count. `unsupported`: known, not built yet. */
-  operation: "turn" | "compact" | "count" | "unsupported";
+  operation: "turn" | "compact" | "count" | "unsupported" | StoredOperation;
   /** For `unsupported`: what to tell. */
   message?: string;
   /** OpenAPI operation object fragment (operationId, summary, requestBody, responses…). */
@@ -340,6 +390,12 @@ export interface Hooks {
     types: readonly string[] | "all";
     handle(event: Event, exchange: Exchange): Event | Event[] | null | undefined;
   };
+  /**
+   * The upstream refused the turn before any content of an answer: change `exchange.turn` and return true to have it asked once more.
+   * Once per plugin and exchange; false leaves it to the next plugin, and then to the client. Decide without a promise where nothing
+   * can be done.
+   */
+  recover?(failure: Failure, exchange: Exchange): boolean | Promise<boolean>;
   /** A failure on its way to the client: return another one to replace it. */
   failure?(failure: Failure, exchange: Exchange | undefined): Failure | undefined;
   /** Once per exchange, when its last byte is decided. */

@@ -2,76 +2,119 @@
 
 import type { Event } from "../core/event.ts";
 import { Failure, failureOf } from "../core/failure.ts";
-import type { Credentials, Dialect, Exchange, Hooks, Plugin, Principal } from "../core/hooks.ts";
+import type { Credentials, Dialect, Exchange, Principal, Reply } from "../core/hooks.ts";
 import type { Receipt } from "../core/receipt.ts";
-import { hostFor, type SharedHost } from "./plugins/host.ts";
-import { secretsIn } from "./plugins/secrets.ts";
+import { watched } from "./plugins/dialect.ts";
+import type { SharedHost } from "./plugins/host.ts";
+import { answeringFault, replacementFault, responseFault, verdictFault } from "./plugins/legal.ts";
+import { StallWatch } from "./plugins/limit.ts";
+import { type ChainEntry, isPromise, Link, SKIPPED } from "./plugins/link.ts";
+import { Listener } from "./plugins/listener.ts";
+import { copy, remember } from "./plugins/snapshot.ts";
 
-export interface ChainEntry {
-  plugin: Plugin<never>;
-  options: unknown;
+/** A plugin's own answer, and whose it is. */
+export interface Replied {
+  reply: Reply;
+  link: Link;
 }
 
-interface Link {
-  name: string;
-  hooks: Hooks;
-}
+/** An exchange as the chain needs it: with the time its hooks have spent on turns of their own. */
+export type Chained = Exchange & { readonly lentMs?: number };
 
-type EventHook = (event: Event, exchange: Exchange) => Event | Event[] | null | undefined;
+const anything = (): undefined => undefined;
 
 export class Chain {
-  readonly #links: Link[];
-  readonly #host: SharedHost;
+  /** In the order of the configuration. */
+  readonly links: readonly Link[];
   readonly dialects: Dialect[] = [];
   readonly operations = new Set<string>(["turn", "count"]);
-  readonly #everyEvent: EventHook[] = [];
-  readonly #byType = new Map<string, EventHook[]>();
   readonly guarded: boolean;
+  /** Some plugin wants to see whole answers. */
+  readonly gathers: boolean;
+  readonly #outward: readonly Link[];
+  readonly #listeners: readonly Listener[];
+  /** Who hears which type; a type that nobody named is heard by `#every`. */
+  readonly #byType = new Map<string, readonly Listener[]>();
+  #every: readonly Listener[] | undefined;
+  #resting = false;
+  readonly #late = new Set<Promise<unknown>>();
 
   /** Sets every plugin up, whose options the configuration has checked. Throws an `Error` when two claim one dialect. */
   constructor(entries: readonly ChainEntry[], host: SharedHost) {
-    this.#host = host;
-    this.#links = entries.map(({ plugin, options }) => ({
-      name: plugin.name,
-      hooks: plugin.setup(hostFor(plugin.name, host, secretsIn(plugin.options, options))[0], options as never),
-    }));
-    for (const { name, hooks } of this.#links) {
-      for (const dialect of hooks.dialects ?? []) {
-        if (this.dialects.some((known) => known.name === dialect.name))
-          throw new Error(`plugin ${name}: the dialect ${dialect.name} is there already`);
-        this.dialects.push(dialect);
-      }
-      for (const operation of hooks.operations ?? []) this.operations.add(operation);
-      if (hooks.events) this.#subscribe(hooks.events);
-    }
-    this.guarded = this.#links.some(({ hooks }) => hooks.authenticate !== undefined);
+    const watch = new StallWatch();
+    this.links = entries.map((entry) => new Link(entry, host, watch, () => this.#switched()));
+    // Symmetric unwinding: who saw the request first sees the answer last.
+    this.#outward = this.links.toReversed();
+    for (const link of this.links) this.#contribute(link);
+    this.#listeners = this.#outward
+      .flatMap((link) => (link.hooks.events ? [{ link, hook: link.hooks.events }] : []))
+      .map(({ link, hook }, at) => new Listener(link, hook, at));
+    this.guarded = this.links.some(({ hooks }) => hooks.authenticate !== undefined);
+    this.gathers = this.links.some(({ hooks }) => hooks.answer !== undefined);
+    this.#listen();
   }
 
-  #subscribe({ types, handle }: NonNullable<Hooks["events"]>): void {
-    if (types === "all") {
-      this.#everyEvent.push(handle);
-      return;
+  #contribute(link: Link): void {
+    for (const dialect of link.hooks.dialects ?? []) {
+      if (this.dialects.some((known) => known.name === dialect.name))
+        throw new Error(`plugin ${link.name}: the dialect ${dialect.name} is there already`);
+      this.dialects.push(link.builtIn ? dialect : watched(dialect, link));
     }
-    for (const type of types) {
-      const list = this.#byType.get(type);
-      if (list) list.push(handle);
-      else this.#byType.set(type, [handle]);
-    }
+    for (const operation of link.hooks.operations ?? []) this.operations.add(operation);
+  }
+
+  /** Sorts the listeners by the types they hear, so that an event that nobody hears costs one look-up. */
+  #listen(): void {
+    // One that is off hears nothing more, unless nothing may pass without it.
+    const hearing = this.#listeners.filter(({ link }) => !link.off || link.policy === "fail");
+    const every = hearing.filter(({ types }) => types === "all");
+    this.#every = every.length > 0 ? every : undefined;
+    this.#byType.clear();
+    for (const { types } of hearing)
+      for (const type of types === "all" ? [] : types)
+        this.#byType.set(
+          type,
+          hearing.filter((listener) => listener.hears(type)),
+        );
+    for (const listener of hearing) listener.alone = hearing.length === 1;
+  }
+
+  #switched(): void {
+    this.#resting = this.links.some(({ off }) => off !== undefined);
+    this.#listen();
+  }
+
+  /** A plugin that was switched off gets its next chance with an exchange. */
+  #revive(): void {
+    if (!this.#resting) return;
+    const now = performance.now();
+    for (const link of this.links) link.revive(now);
   }
 
   /** Asks every plugin whether the server may start here. A server that nothing guards stays on loopback. */
   start(server: { host: string; loopback: boolean }): void {
     if (!this.guarded && !server.loopback)
       throw new Error(`refusing to listen on ${server.host}: no plugin of the chain authenticates`);
-    for (const { hooks } of this.#links) hooks.start?.(server);
+    for (const { hooks } of this.links) hooks.start?.(server);
   }
 
-  /** The first plugin that accepts or refuses decides. Throws the refusal. */
-  async authenticate(credentials: Credentials): Promise<Principal> {
-    for (const { hooks } of this.#links) {
-      const verdict = await hooks.authenticate?.(credentials);
+  /** The first plugin that accepts or refuses decides. Throws the refusal. `id`: of the request, for the log. */
+  async authenticate(credentials: Credentials, id?: string): Promise<Principal> {
+    this.#revive();
+    const { keys } = credentials;
+    for (const link of this.links) {
+      const { hooks } = link;
+      if (!hooks.authenticate || this.#without(link)) continue;
+      const called = link.call(
+        "authenticate",
+        { id, keys },
+        () => hooks.authenticate?.(credentials),
+        (value) => verdictFault(value, keys),
+      );
+      const verdict = isPromise(called) ? await called : called;
+      if (verdict === SKIPPED || verdict === undefined) continue;
       if (verdict instanceof Failure) throw verdict;
-      if (verdict) return verdict;
+      return verdict;
     }
     if (!this.guarded) return { id: "local" };
     throw new Failure("authentication", {
@@ -80,52 +123,153 @@ export class Chain {
     });
   }
 
-  async turn(exchange: Exchange): Promise<void> {
-    for (const { hooks } of this.#links) {
-      const waiting = hooks.turn?.(exchange);
-      if (waiting) await waiting;
-    }
+  /** True when the chain goes on without it; throws when it may not. */
+  #without(link: Link): boolean {
+    if (!link.off) return false;
+    if (link.policy === "fail") throw link.refusal();
+    return true;
   }
 
-  async upstream(exchange: Exchange): Promise<void> {
-    for (const { hooks } of this.#links) {
-      const waiting = hooks.upstream?.(exchange);
-      if (waiting) await waiting;
-    }
+  /** Runs the turn hooks. The first that answers the exchange itself ends the phase. */
+  async turn(exchange: Chained): Promise<Replied | undefined> {
+    this.#revive();
+    // Also the plugins without a turn hook: what they do comes later, and an exchange that cannot end well is not begun.
+    if (this.#resting) for (const link of this.links) this.#without(link);
+    return await this.#asked("turn", exchange);
   }
 
-  /** Runs the event hooks over one event. The common case, nobody asked for it, costs one look-up. */
+  async upstream(exchange: Chained): Promise<Replied | undefined> {
+    return await this.#asked("upstream", exchange);
+  }
+
+  async #asked(hook: "turn" | "upstream", exchange: Chained): Promise<Replied | undefined> {
+    for (const link of this.links) {
+      const { hooks } = link;
+      if (!hooks[hook] || this.#without(link)) continue;
+      const lent = exchange.lentMs ?? 0;
+      const called = link.call(
+        hook,
+        {
+          id: exchange.id,
+          lent: () => (exchange.lentMs ?? 0) - lent,
+          // Built-in ones change nothing before they are sure.
+          undo: link.policy === "skip" && !link.builtIn ? remember(exchange) : undefined,
+        },
+        () => hooks[hook]?.(exchange),
+        (value) => answeringFault(value, exchange),
+      );
+      const result = isPromise(called) ? await called : called;
+      if (result !== SKIPPED && result !== undefined) return { reply: result as Reply, link };
+    }
+    return undefined;
+  }
+
+  /** Runs the event hooks over one event; undefined leaves it as it is. The common case, nobody asked for it, costs one look-up. */
   events(event: Event, exchange: Exchange): readonly Event[] | undefined {
-    const byType = this.#byType.size > 0 ? this.#byType.get(event.type) : undefined;
-    if (this.#everyEvent.length === 0 && !byType) return undefined;
-    let current: Event[] = [event];
-    for (const handle of [...this.#everyEvent, ...(byType ?? [])]) {
-      current = current.flatMap((one) => {
-        const result = handle(one, exchange);
-        return result === undefined ? one : (result ?? []);
-      });
+    const listeners = this.#byType.size === 0 ? this.#every : (this.#byType.get(event.type) ?? this.#every);
+    if (listeners === undefined) return undefined;
+    for (const listener of listeners) {
+      const made = listener.hear(event, exchange);
+      if (made !== undefined) return made.flatMap((one) => this.#passOn(one, exchange, listener.at + 1));
     }
-    return current;
+    return undefined;
+  }
+
+  /** What the listeners from this place on make of an event that another one made. */
+  #passOn(event: Event, exchange: Exchange, from: number): readonly Event[] {
+    for (const listener of this.#listeners.slice(from)) {
+      if (!listener.hears(event.type) || (listener.link.off && listener.link.policy === "skip")) continue;
+      const made = listener.hear(event, exchange);
+      if (made !== undefined) return made.flatMap((one) => this.#passOn(one, exchange, listener.at + 1));
+    }
+    return [event];
+  }
+
+  /** Shows a complete answer to the plugins that want it; gives it as they leave it. A promise only when one of them is slow. */
+  answer(
+    response: Record<string, unknown>,
+    exchange: Exchange,
+  ): Record<string, unknown> | Promise<Record<string, unknown>> {
+    return this.#answered(
+      response,
+      exchange,
+      this.#outward.filter(({ hooks }) => hooks.answer),
+    );
+  }
+
+  #answered(
+    response: Record<string, unknown>,
+    exchange: Exchange,
+    [link, ...rest]: readonly Link[],
+  ): Record<string, unknown> | Promise<Record<string, unknown>> {
+    if (!link) return response;
+    if (this.#without(link)) return this.#answered(response, exchange, rest);
+    // A plugin that fails half-way must leave no half-changed answer.
+    const whole = link.builtIn || link.policy === "fail" ? response : copy(response);
+    const called = link.call(
+      "answer",
+      { id: exchange.id },
+      () => link.hooks.answer?.(whole, exchange) as Record<string, unknown> | undefined,
+      (value) => responseFault(value) ?? responseFault(whole),
+    );
+    const next = (made: Record<string, unknown> | undefined | typeof SKIPPED) =>
+      this.#answered(made === SKIPPED ? response : (made ?? whole), exchange, rest);
+    return isPromise(called) ? called.then(next) : next(called);
+  }
+
+  /** The same for an answer that was sent as a stream: nobody waits for what the plugins do with it, and nothing comes of it. */
+  answered(response: Record<string, unknown>, exchange: Exchange): void {
+    try {
+      const waiting = this.answer(response, exchange);
+      if (!isPromise(waiting)) return;
+      const late = Promise.resolve(waiting).then(anything, anything);
+      this.#late.add(late);
+      void late.finally(() => this.#late.delete(late));
+    } catch {
+      // Told in the log; the client has its answer.
+    }
   }
 
   failure(thrown: unknown, exchange: Exchange | undefined): Failure {
     let failure = failureOf(thrown);
-    for (const { hooks } of this.#links) failure = hooks.failure?.(failure, exchange) ?? failure;
+    for (const link of this.#outward) {
+      const { hooks } = link;
+      if (!hooks.failure || link.off) continue;
+      const told = failure;
+      try {
+        const made = link.call("failure", { id: exchange?.id }, () => now(hooks.failure?.(told, exchange)), replacementFault);
+        if (made instanceof Failure) failure = made;
+      } catch (decision) {
+        // Thrown or returned is the same here; an error of the plugin must not hide what really failed.
+        if (decision instanceof Failure && decision.code !== "plugin_failed") failure = decision;
+      }
+    }
     return failure;
   }
 
-  /** A settled hook that throws must not cost the others their receipt. */
+  /** A settled hook that fails must not cost the others their receipt. */
   settled(receipt: Receipt, exchange: Exchange | undefined): void {
-    for (const { name, hooks } of this.#links) {
+    for (const link of this.#outward) {
+      const { hooks } = link;
+      if (!hooks.settled || link.off) continue;
       try {
-        hooks.settled?.(receipt, exchange);
-      } catch (error) {
-        this.#host.log.error("a settled hook failed", { plugin: name, id: receipt.id, error: String(error) });
+        const called = link.call("settled", { id: receipt.id }, () => hooks.settled?.(receipt, exchange), anything);
+        if (isPromise(called)) Promise.resolve(called).catch(anything);
+      } catch {
+        // Told in the log; there is no exchange left to fail.
       }
     }
   }
 
   async dispose(): Promise<void> {
-    for (const { hooks } of this.#links.toReversed()) await hooks.dispose?.();
+    await Promise.all(this.#late);
+    for (const link of this.#outward) await link.dispose();
   }
+}
+
+/** For hooks that nobody can wait for. */
+function now<T>(value: T): T {
+  if (!isPromise(value)) return value;
+  Promise.resolve(value).catch(anything);
+  throw new TypeError("it returned a promise; legal: a Failure, or nothing, at once");
 }

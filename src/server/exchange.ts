@@ -13,11 +13,12 @@ import type {
   Session,
 } from "../core/hooks.ts";
 import type { Outcome, Receipt } from "../core/receipt.ts";
-import { type Turn, usageOf } from "../core/turn.ts";
+import { type Turn, type Usage, usageOf } from "../core/turn.ts";
 import { Values } from "../core/values.ts";
 import type { Attempt, Prepared, Upstream } from "../upstream/index.ts";
 import { permitDialect } from "./admission.ts";
 import type { Gateway } from "./gateway.ts";
+import { compact, run } from "./inner.ts";
 import type { Recollection } from "./reasoning-memory.ts";
 
 const STYLES: readonly string[] = ["both", "reasoning_content", "reasoning", "think", "none"];
@@ -74,6 +75,13 @@ export class RunningExchange implements Exchange {
   readonly attempt: Attempt = { tried: new Set() };
   /** Why the server gave up on it, when it did. */
   interrupted: Failure | undefined;
+  /** What plugins want done before the upstream is asked. */
+  pending: (() => Promise<void>)[] = [];
+  /** Headers of the last answer to a question of a plugin's own, for an answer that has none of an upstream. */
+  heard: Headers | undefined;
+  /** Plugins that have made one more try possible. */
+  readonly recovered = new Set<string>();
+  #spent: Usage | undefined;
   #firstMs: number | null = null;
   #settled = false;
   onSettled: (() => void) | undefined;
@@ -189,6 +197,23 @@ export class RunningExchange implements Exchange {
     if (!turn.include?.includes(CIPHERTEXT)) turn.include = [...(turn.include ?? []), CIPHERTEXT];
   }
 
+  run(turn: Turn): Promise<Record<string, unknown>> {
+    return run(this, turn);
+  }
+
+  compact(turn: Turn): Promise<Record<string, unknown>> {
+    return compact(this, turn);
+  }
+
+  before(work: () => Promise<void>): void {
+    this.pending.push(work);
+  }
+
+  /** Tokens of a question of a plugin's own. */
+  spend(usage: unknown): void {
+    this.#spent = sum(this.#spent, usageOf(usage));
+  }
+
   /** What an encoder or a reply may know of this exchange. */
   context(): ReplyContext {
     const { id, turn, askedModel, wants, reasoning, codexClient, stream, principal, headers } = this;
@@ -209,7 +234,8 @@ export class RunningExchange implements Exchange {
 
   /** Headers that every answer has (interface.md, HTTP surface). */
   responseHeaders(upstream?: Headers): Headers {
-    const headers = new Headers(upstream);
+    const headers = new Headers(this.heard ?? upstream);
+    if (this.heard) for (const [name, value] of upstream ?? []) headers.set(name, value);
     for (const [name, value] of this.answerHeaders) headers.set(name, value);
     headers.set("x-request-id", this.id);
     if (this.turn.model !== "") headers.set("x-codexd-model", headerText(this.turn.model));
@@ -245,7 +271,7 @@ export class RunningExchange implements Exchange {
     outcome: Outcome,
     { failure, usage, status }: { failure?: Failure; usage?: unknown; status?: number },
   ): Receipt {
-    const counted = usageOf(usage);
+    const counted = sum(this.#spent, usageOf(usage));
     const known = this.principal.id !== "";
     return {
       id: this.id,
@@ -272,6 +298,20 @@ export class RunningExchange implements Exchange {
       tries: this.tries,
     };
   }
+}
+
+function sum(a: Usage | undefined, b: Usage | undefined): Usage | undefined {
+  if (!a || !b) return a ?? b;
+  return usageOf({
+    input_tokens: a.input_tokens + b.input_tokens,
+    output_tokens: a.output_tokens + b.output_tokens,
+    input_tokens_details: {
+      cached_tokens: a.input_tokens_details.cached_tokens + b.input_tokens_details.cached_tokens,
+    },
+    output_tokens_details: {
+      reasoning_tokens: a.output_tokens_details.reasoning_tokens + b.output_tokens_details.reasoning_tokens,
+    },
+  });
 }
 
 /** The id that the client gave its request, if it has a sane form. */

@@ -187,7 +187,7 @@ function holdTimer(ms: number): { promise: Promise<typeof HELD>; clear(): void }
   return { promise, clear: () => clearTimeout(timer) };
 }
 
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
+export async function pause(ms: number, signal: AbortSignal): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   const timer = setTimeout(resolve, ms);
   signal.addEventListener("abort", () => resolve(), { once: true });

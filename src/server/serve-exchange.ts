@@ -1,11 +1,9 @@
 // Takes an arrival through the phases of an exchange and gives the HTTP answer.
 
 import { Failure, invalid } from "../core/failure.ts";
-import type { Item } from "../core/turn.ts";
 import type { Answer } from "../upstream/index.ts";
-import { retryDelay } from "../upstream/retry.ts";
-import { withoutCiphertext } from "../upstream/sealed.ts";
 import { authenticate, permitModel } from "./admission.ts";
+import { again } from "./again.ts";
 import { readJson } from "./body.ts";
 import { type Arrival, RunningExchange } from "./exchange.ts";
 import type { Gateway } from "./gateway.ts";
@@ -15,9 +13,6 @@ import { sessionOf, takeSessionId } from "./session.ts";
 import { AnswerStream } from "./stream.ts";
 import { enter, follow, type Traffic } from "./traffic.ts";
 import { collect, patiently } from "./unary.ts";
-
-/** Accounts that one turn may be carried to before the client is told. */
-const MOST_ACCOUNTS = 5;
 
 /** The whole exchange. Never rejects: every way it can fail is an answer of the dialect. */
 export async function serveExchange(
@@ -71,7 +66,7 @@ async function answer(exchange: RunningExchange, traffic: Traffic): Promise<Resp
   if (exchange.operation === "compact") return await compact(exchange);
   exchange.prepare();
   const opened = await open({
-    ask: (attempt) => ask(exchange, attempt),
+    ask: () => ask(exchange),
     retry: (failure) => retry(exchange, failure),
     verdict: (failure) => upstream.verdict(failure),
     asStatus: (failure) => !(exchange.codexClient && exchange.stream && isRepeatedLess(failure)),
@@ -147,8 +142,11 @@ async function reply(exchange: RunningExchange, opened: Opened): Promise<string>
   }
 }
 
-async function ask(exchange: RunningExchange, attempt: number): Promise<Answer> {
-  exchange.tries = attempt;
+async function ask(exchange: RunningExchange): Promise<Answer> {
+  const work = exchange.pending.splice(0);
+  for (const step of work) await step();
+  if (work.length > 0) exchange.prepare();
+  exchange.tries += 1;
   const { upstream, prepared } = exchange;
   if (!upstream || !prepared)
     throw new Failure("internal", { code: "internal_error", message: "an exchange was asked before it was prepared" });
@@ -160,31 +158,17 @@ async function ask(exchange: RunningExchange, attempt: number): Promise<Answer> 
 /** Milliseconds until another try; undefined when there is none. Only before anything of the answer was shown. */
 function retry(exchange: RunningExchange, failure: Failure): number | undefined {
   if (exchange.settled) return undefined;
-  // Reasoning of another account or time: the visible history still stands without it (translation.md 0.6).
-  if (isForeignReasoning(failure) && dropReasoning(exchange)) return 0;
-  if (exchange.upstream?.blame(failure, exchange.attempt) && exchange.attempt.tried.size < MOST_ACCOUNTS) return 0;
-  if (++exchange.repeats > exchange.gateway.config.limits.retries) return undefined;
-  return retryDelay(failure, exchange.repeats, Math.random);
+  return again(exchange, failure, exchange.gateway.config.limits.retries) ?? recover(exchange, failure);
 }
 
-function isForeignReasoning(failure: Failure): boolean {
-  return (
-    failure.kind !== "transport" &&
-    (failure.code === "invalid_encrypted_content" ||
-      /encrypted.content.*could not be|could not be verified/i.test(failure.message))
-  );
-}
-
-/** The account is not to blame for it, and is asked again. */
-function dropReasoning(exchange: RunningExchange): boolean {
-  const { turn, attempt } = exchange;
-  const bare = withoutCiphertext(turn);
-  if (!bare) return false;
-  turn.input = bare.input as Item[];
-  attempt.unverified = true;
-  if (attempt.account !== undefined) attempt.tried.delete(attempt.account);
-  exchange.prepare();
-  return true;
+/** What a plugin does about it may take long, so it is a part of the next try: the stream may open meanwhile. */
+function recover(exchange: RunningExchange, failure: Failure): number | undefined {
+  const recovering = exchange.gateway.chain.recover(failure, exchange, exchange.recovered);
+  if (recovering === false) return undefined;
+  exchange.before(async () => {
+    if (!(await recovering)) throw failure;
+  });
+  return 0;
 }
 
 async function count(exchange: RunningExchange): Promise<Response> {
@@ -197,17 +181,11 @@ async function count(exchange: RunningExchange): Promise<Response> {
 /** `/responses/compact`: unary both ways, the body as it came but for the model's name. */
 async function compact(exchange: RunningExchange): Promise<Response> {
   if (exchange.stream) throw invalid("stream", "compaction is not streamed: leave stream out or send false");
-  const prepared = exchange.prepare();
-  exchange.tries = 1;
-  const answer = await (exchange.upstream as NonNullable<RunningExchange["upstream"]>).compact(
-    prepared,
-    exchange,
-    exchange.upstreamSignal,
-  );
-  exchange.account = answer.account;
+  exchange.prepare();
+  const body = await exchange.compact(exchange.turn);
   exchange.first();
-  exchange.settle("ok", { usage: (answer.body as { usage?: unknown } | null)?.usage });
-  return Response.json(answer.body, { status: answer.status, headers: exchange.responseHeaders(answer.headers) });
+  exchange.settle("ok");
+  return Response.json(body, { headers: exchange.responseHeaders() });
 }
 
 function unsupported({ route }: Arrival): Failure {

@@ -65,7 +65,7 @@ export interface Compacted {
   account: string;
   status: number;
   headers: Headers;
-  body: unknown;
+  body: Record<string, unknown>;
 }
 
 /** Who was asked for one turn so far. Written by the upstream, read by whoever decides on another try. */
@@ -94,7 +94,7 @@ export interface Upstream {
   /** What to tell in the end: this failure, or that of all accounts together. */
   verdict(failure: Failure): Failure;
   /** The unary compaction of older clients (wire/codex.md G.2). */
-  compact(prepared: Prepared, exchange: Exchange, signal: AbortSignal): Promise<Compacted>;
+  compact(prepared: Prepared, exchange: Exchange, signal: AbortSignal, attempt?: Attempt): Promise<Compacted>;
   /** Its models; undefined when it has no list. */
   catalogue(signal?: AbortSignal): Promise<Catalogue | undefined>;
   /** A request that means something to kind chatgpt only, as it is. */
@@ -174,8 +174,15 @@ export class ResponsesUpstream implements Upstream {
     return (isOfAccounts(failure) && this.accounts.exhausted()) || failure;
   }
 
-  async compact({ body: sealed, restore }: Prepared, exchange: Exchange, signal: AbortSignal): Promise<Compacted> {
-    const credentials = await this.accounts.choose(exchange.session.id);
+  async compact(
+    { body: sealed, restore }: Prepared,
+    exchange: Exchange,
+    signal: AbortSignal,
+    attempt: Attempt = { tried: new Set() },
+  ): Promise<Compacted> {
+    const credentials = await this.accounts.choose(exchange.session.id, attempt.tried);
+    attempt.account = credentials.account;
+    attempt.tried.add(credentials.account);
     const asked = opened(sealed, credentials.account);
     const reply = await this.#post("/responses/compact", asked, exchange, credentials, signal);
     const { status, headers } = reply.response;

@@ -71,6 +71,9 @@ export function exchangeOf(turn: Partial<Turn>, over: Partial<Exchange> = {}): E
     dropped: new Set(),
     answerHeaders: new Headers(),
     values: new Values(),
+    run: () => Promise.reject(new Error("this exchange has no upstream of its own")),
+    compact: () => Promise.reject(new Error("this exchange has no upstream of its own")),
+    before: () => undefined,
     log: listener().log,
     ...over,
   };
