@@ -77,7 +77,7 @@ const CLOCK_AND_CHANCE = [
   "setInterval",
 ];
 const FETCHING = ["fetch", "globalThis.fetch", "Bun.fetch", "Bun.FetchSession", "FetchSession", "XMLHttpRequest"];
-const DATABASE = ["Bun.SQL", "Bun.sql", "SQL"];
+const DATABASE = ["Bun.SQL", "Bun.sql", "SQL", "Bun.RedisClient", "Bun.redis", "RedisClient"];
 const OUTSIDE = [
   "process",
   "Bun.file",
