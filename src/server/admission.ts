@@ -15,21 +15,18 @@ export function keysOf(headers: Headers, query: URLSearchParams): string[] {
   return given.filter((key): key is string => typeof key === "string" && key.trim() !== "").map((key) => key.trim());
 }
 
-/** The caller's licence. Throws the refusal. */
+/** The caller's licence. Throws the refusal. `id`: of the request, for the log. */
 export async function authenticate(
   request: Request,
   url: URL,
   peer: string,
   gateway: Gateway,
   loopback: boolean,
+  id?: string,
 ): Promise<Principal> {
   const { headers } = request;
-  const principal = await gateway.chain.authenticate({
-    keys: keysOf(headers, url.searchParams),
-    headers,
-    peer,
-    loopback,
-  });
+  const keys = keysOf(headers, url.searchParams);
+  const principal = await gateway.chain.authenticate({ keys, headers, peer, loopback }, id);
   if (principal.id === "local") refuseStrangers(headers);
   return principal;
 }

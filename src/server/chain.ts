@@ -6,9 +6,9 @@ import type { Credentials, Dialect, Exchange, Principal, Reply } from "../core/h
 import type { Receipt } from "../core/receipt.ts";
 import { watched } from "./plugins/dialect.ts";
 import type { SharedHost } from "./plugins/host.ts";
-import { answeringFault, replacementFault, responseFault, verdictFault } from "./plugins/legal.ts";
+import { answeringFault, recoveredFault, replacementFault, responseFault, verdictFault } from "./plugins/legal.ts";
 import { StallWatch } from "./plugins/limit.ts";
-import { type ChainEntry, isPromise, Link, SKIPPED } from "./plugins/link.ts";
+import { type ChainEntry, isPromise, Link, SKIPPED, type Subject } from "./plugins/link.ts";
 import { Listener } from "./plugins/listener.ts";
 import { copy, remember } from "./plugins/snapshot.ts";
 
@@ -146,15 +146,9 @@ export class Chain {
     for (const link of this.links) {
       const { hooks } = link;
       if (!hooks[hook] || this.#without(link)) continue;
-      const lent = exchange.lentMs ?? 0;
       const called = link.call(
         hook,
-        {
-          id: exchange.id,
-          lent: () => (exchange.lentMs ?? 0) - lent,
-          // Built-in ones change nothing before they are sure.
-          undo: link.policy === "skip" && !link.builtIn ? remember(exchange) : undefined,
-        },
+        this.#changing(link, exchange),
         () => hooks[hook]?.(exchange),
         (value) => answeringFault(value, exchange),
       );
@@ -162,6 +156,51 @@ export class Chain {
       if (result !== SKIPPED && result !== undefined) return { reply: result as Reply, link };
     }
     return undefined;
+  }
+
+  /**
+   * Asks the plugins what can be done about a refused turn, each once per exchange: `recovered` has the names of those that did something.
+   * False, without a promise, when none can do anything.
+   */
+  recover(failure: Failure, exchange: Chained, recovered: Set<string>): false | Promise<boolean> {
+    return this.#recovered(failure, exchange, recovered, this.links);
+  }
+
+  #recovered(
+    failure: Failure,
+    exchange: Chained,
+    recovered: Set<string>,
+    links: readonly Link[],
+  ): false | Promise<boolean> {
+    for (const [at, link] of links.entries()) {
+      const { hooks } = link;
+      if (!hooks.recover || recovered.has(link.name) || this.#without(link)) continue;
+      const called = link.call(
+        "recover",
+        this.#changing(link, exchange),
+        () => hooks.recover?.(failure, exchange),
+        (value) => recoveredFault(value, exchange),
+      );
+      const settle = (did: unknown) => {
+        if (did === true) recovered.add(link.name);
+        return did === true;
+      };
+      if (isPromise(called))
+        return called.then((did) => settle(did) || this.#recovered(failure, exchange, recovered, links.slice(at + 1)));
+      if (settle(called)) return Promise.resolve(true);
+    }
+    return false;
+  }
+
+  /** A call that may change the exchange. */
+  #changing(link: Link, exchange: Chained): Subject {
+    const lent = exchange.lentMs ?? 0;
+    return {
+      id: exchange.id,
+      lent: () => (exchange.lentMs ?? 0) - lent,
+      // Built-in ones change nothing before they are sure.
+      undo: link.policy === "skip" && !link.builtIn ? remember(exchange) : undefined,
+    };
   }
 
   /** Runs the event hooks over one event; undefined leaves it as it is. The common case, nobody asked for it, costs one look-up. */
@@ -237,7 +276,12 @@ export class Chain {
       if (!hooks.failure || link.off) continue;
       const told = failure;
       try {
-        const made = link.call("failure", { id: exchange?.id }, () => now(hooks.failure?.(told, exchange)), replacementFault);
+        const made = link.call(
+          "failure",
+          { id: exchange?.id },
+          () => now(hooks.failure?.(told, exchange)),
+          replacementFault,
+        );
         if (made instanceof Failure) failure = made;
       } catch (decision) {
         // Thrown or returned is the same here; an error of the plugin must not hide what really failed.

@@ -91,6 +91,9 @@ export class RunningExchange implements Exchange {
   /** Of a dialect that has no reasoning items of its own. */
   #recollection: Recollection | undefined;
   #values: Values | undefined;
+  #asking = 0;
+  #askedAt = 0;
+  #lent = 0;
 
   constructor(arrival: Arrival, gateway: Gateway) {
     const { request } = arrival;
@@ -198,11 +201,25 @@ export class RunningExchange implements Exchange {
   }
 
   run(turn: Turn): Promise<Record<string, unknown>> {
-    return run(this, turn);
+    return this.#lend(run(this, turn));
   }
 
   compact(turn: Turn): Promise<Record<string, unknown>> {
-    return compact(this, turn);
+    return this.#lend(compact(this, turn));
+  }
+
+  async #lend<T>(answer: Promise<T>): Promise<T> {
+    if (this.#asking++ === 0) this.#askedAt = performance.now();
+    try {
+      return await answer;
+    } finally {
+      if (--this.#asking === 0) this.#lent += performance.now() - this.#askedAt;
+    }
+  }
+
+  /** Milliseconds that plugins have waited for answers to questions of their own: the upstream's time, and not theirs. */
+  get lentMs(): number {
+    return this.#lent + (this.#asking > 0 ? performance.now() - this.#askedAt : 0);
   }
 
   before(work: () => Promise<void>): void {

@@ -39,7 +39,8 @@ function isFlood(exchange: RunningExchange, failure: Failure): boolean {
 /** The failure that the client is told. What is not one of ours it gets only the id of: the log has the rest. */
 export function judge(exchange: RunningExchange, thrown: unknown): Failure {
   const failure = exchange.gateway.chain.failure(thrown, exchange);
-  if (failure.kind === "internal")
+  // A plugin's error was logged where it happened, with its name.
+  if (failure.kind === "internal" && failure.code !== "plugin_failed")
     exchange.log.error("internal error", {
       id: exchange.id,
       error: String(failure.cause ?? failure),

@@ -1,18 +1,22 @@
 // Takes an arrival through the phases of an exchange and gives the HTTP answer.
 
 import { Failure, invalid } from "../core/failure.ts";
+import { modelNamed } from "../core/model-name.ts";
 import type { Answer } from "../upstream/index.ts";
 import { authenticate, permitModel } from "./admission.ts";
 import { again } from "./again.ts";
 import { readJson } from "./body.ts";
+import type { Replied } from "./chain.ts";
 import { type Arrival, RunningExchange } from "./exchange.ts";
 import type { Gateway } from "./gateway.ts";
-import { type Opened, open } from "./opening.ts";
+import { type Ask, type Opened, open } from "./opening.ts";
 import { fail, judge, refuse, settleStream, usageIn } from "./outcome.ts";
+import { Gathering } from "./plugins/gathering.ts";
+import { answerOf } from "./plugins/reply.ts";
 import { sessionOf, takeSessionId } from "./session.ts";
 import { AnswerStream } from "./stream.ts";
 import { enter, follow, type Traffic } from "./traffic.ts";
-import { collect, patiently } from "./unary.ts";
+import { type Collected, collect, patiently } from "./unary.ts";
 
 /** The whole exchange. Never rejects: every way it can fail is an answer of the dialect. */
 export async function serveExchange(
@@ -23,7 +27,7 @@ export async function serveExchange(
 ): Promise<Response> {
   const exchange = new RunningExchange(arrival, gateway);
   try {
-    exchange.admit(await authenticate(arrival.request, arrival.url, arrival.peer, gateway, loopback));
+    exchange.admit(await authenticate(arrival.request, arrival.url, arrival.peer, gateway, loopback, exchange.id));
     enter(exchange, traffic);
     if (arrival.route.operation === "unsupported") throw unsupported(arrival);
     await decode(exchange);
@@ -55,25 +59,68 @@ async function decode(exchange: RunningExchange): Promise<void> {
 async function answer(exchange: RunningExchange, traffic: Traffic): Promise<Response> {
   const { gateway } = exchange;
   await gateway.models.ready();
-  await gateway.chain.turn(exchange);
+  const early = await gateway.chain.turn(exchange);
   // Here and not in a plugin: a chain without it, or with another one behind it, must not open every model.
-  permitModel(exchange.principal, exchange.turn.model);
+  permitModel(exchange.principal, early ? modelOf(exchange) : exchange.turn.model);
   if (exchange.operation === "count") return await count(exchange);
+  if (early) return await replied(exchange, early, traffic);
   const upstream = gateway.models.upstreamOf(exchange.turn.model, exchange.upstreamName);
   if (!upstream) throw withoutUpstream(exchange);
   exchange.upstream = upstream;
-  await gateway.chain.upstream(exchange);
+  const instead = await gateway.chain.upstream(exchange);
+  if (instead) return await replied(exchange, instead, traffic);
   if (exchange.operation === "compact") return await compact(exchange);
   exchange.prepare();
   const opened = await open({
     ask: () => ask(exchange),
     retry: (failure) => retry(exchange, failure),
     verdict: (failure) => upstream.verdict(failure),
-    asStatus: (failure) => !(exchange.codexClient && exchange.stream && isRepeatedLess(failure)),
-    hold: exchange.stream ? gateway.config.limits.hold : Number.POSITIVE_INFINITY,
-    signal: exchange.upstreamSignal,
+    ...opening(exchange),
   });
   return exchange.stream ? streamed(exchange, opened, traffic) : await whole(exchange, opened);
+}
+
+/** How any answer opens. */
+function opening(exchange: RunningExchange): Pick<Ask, "asStatus" | "hold" | "signal"> {
+  return {
+    asStatus: (failure) => !(exchange.codexClient && exchange.stream && isRepeatedLess(failure)),
+    hold: exchange.stream ? exchange.gateway.config.limits.hold : Number.POSITIVE_INFINITY,
+    signal: exchange.upstreamSignal,
+  };
+}
+
+/** A plugin answers in the upstream's place: the same way to the client, and nobody is asked. */
+async function replied(exchange: RunningExchange, { reply, link }: Replied, traffic: Traffic): Promise<Response> {
+  const { gateway, turn, id, upstreamSignal: signal } = exchange;
+  delete exchange.upstream;
+  const answer = answerOf(reply, {
+    turn,
+    id,
+    link,
+    signal,
+    mint: gateway.services.mint,
+    limits: gateway.config.limits,
+  });
+  const opened = await open({
+    ask: async () => answer,
+    retry: () => undefined,
+    verdict: (failure) => failure,
+    ...opening(exchange),
+  });
+  if (exchange.operation !== "compact")
+    return exchange.stream ? streamed(exchange, opened, traffic) : await whole(exchange, opened);
+  const { response, terminal } = await collected(exchange, opened);
+  exchange.settle("ok", { usage: usageIn(terminal) });
+  return Response.json(response, { headers: exchange.responseHeaders() });
+}
+
+/** What the turn's model is called when a plugin answers before the one that resolves names has run; an unknown name stands for itself. */
+function modelOf({ turn, gateway }: RunningExchange): string {
+  try {
+    return modelNamed(turn.model, gateway.models).model.slug;
+  } catch {
+    return turn.model;
+  }
 }
 
 /** A plugin may name an upstream; a name that does not exist is its mistake, and must not end at another upstream. */
@@ -97,16 +144,27 @@ function streamed(exchange: RunningExchange, opened: Opened, traffic: Traffic): 
   const { gateway, arrival } = exchange;
   const { dialect } = arrival;
   const context = exchange.context();
+  const gathering = gateway.chain.gathers ? new Gathering() : undefined;
   const stream = new AnswerStream({
     opened,
     encoder: dialect.encoder(context),
     pulse: gateway.pulse,
     signal: exchange.signal,
     heartbeat: () => dialect.heartbeat(context),
-    hooked: (event) => exchange.passing(event),
+    hooked: gathering
+      ? (event) => {
+          const made = exchange.passing(event);
+          for (const one of made ?? [event]) gathering.push(one);
+          return made;
+        }
+      : (event) => exchange.passing(event),
     judge: (thrown) => judge(exchange, thrown),
     first: () => exchange.first(),
-    ended: (ending) => settleStream(exchange, ending),
+    ended: (ending) => {
+      const response = ending.outcome === "ok" && gathering?.response(ending.terminal);
+      if (response) gateway.chain.answered(response, exchange);
+      settleStream(exchange, ending);
+    },
   });
   follow(exchange, traffic, stream);
   const headers = exchange.responseHeaders(opened.answer?.headers);
@@ -129,17 +187,24 @@ async function whole(exchange: RunningExchange, opened: Opened): Promise<Respons
 /** The text of the answer, when it is complete. Settles the exchange either way, and rejects with the failure to tell. */
 async function reply(exchange: RunningExchange, opened: Opened): Promise<string> {
   try {
-    const { response, terminal } = await collect(
-      opened,
-      (event) => exchange.passing(event),
-      () => exchange.first(),
-    );
+    const { response, terminal } = await collected(exchange, opened);
     const text = JSON.stringify(exchange.arrival.dialect.reply(response, exchange.context()));
     exchange.settle("ok", { usage: usageIn(terminal) });
     return text;
   } catch (thrown) {
     throw fail(exchange, thrown) ?? thrown;
   }
+}
+
+/** The complete answer, as the plugins leave it. */
+async function collected(exchange: RunningExchange, opened: Opened): Promise<Collected> {
+  const { chain } = exchange.gateway;
+  const { response, terminal } = await collect(
+    opened,
+    (event) => exchange.passing(event),
+    () => exchange.first(),
+  );
+  return { response: chain.gathers ? await chain.answer(response, exchange) : response, terminal };
 }
 
 async function ask(exchange: RunningExchange): Promise<Answer> {

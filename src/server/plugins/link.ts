@@ -1,0 +1,313 @@
+// One plugin of the chain at work: calls its hooks under its time limit and policy, keeps count, and switches it off when it keeps failing.
+
+import { Failure } from "../../core/failure.ts";
+import type { Hooks, OnError, Plugin } from "../../core/hooks.ts";
+import { hostFor, type SharedHost } from "./host.ts";
+import { failureFault } from "./legal.ts";
+import { SPIN, type StallWatch, type Waiting, within } from "./limit.ts";
+import { hide, secretsIn } from "./secrets.ts";
+
+export interface ChainEntry {
+  plugin: Plugin<never>;
+  /** As the plugin's schema has checked them. */
+  options: unknown;
+  /** Where it was loaded from; a built-in one has none. */
+  file?: string | undefined;
+  /** What the configuration says of it; it wins over the plugin's own wishes. */
+  onError?: OnError | undefined;
+  /** Milliseconds. */
+  timeout?: number | undefined;
+  worker?: boolean | undefined;
+}
+
+export type HookName =
+  | "authenticate"
+  | "turn"
+  | "upstream"
+  | "recover"
+  | "events"
+  | "answer"
+  | "reply"
+  | "failure"
+  | "settled"
+  | "dialect"
+  | "route"
+  | "dispose";
+
+/** What a hook was called for, as its errors name it. */
+export interface Subject {
+  /** Request id. */
+  id?: string | undefined;
+  /** Texts of the request that no log line may repeat. */
+  keys?: readonly string[];
+  /** Milliseconds that the hook has waited for inner turns of its own. */
+  lent?(): number;
+  /** Puts back what the hook changed before it failed. */
+  undo?: (() => void) | undefined;
+}
+
+export interface Tally {
+  calls: number;
+  errors: number;
+  /** Milliseconds, waiting included. */
+  ms: number;
+  /** Errors since the last call that went well. */
+  row: number;
+}
+
+export interface Off {
+  reason: string;
+  /** When it gets another chance, on the clock of `performance.now()`. */
+  until: number;
+}
+
+/** The hook failed and its plugin's policy is `skip`: go on as if it had not run. */
+export const SKIPPED = Symbol("skipped");
+
+/** Milliseconds, where neither the configuration nor the plugin says otherwise. */
+const TIMEOUT = 5_000;
+const MOST_ERRORS = 5;
+const MOST_SPINS = 3;
+/** Spins that far apart, in milliseconds, are not counted together. */
+const SPINS_WITHIN = 60_000;
+/** Milliseconds after which a plugin that was switched off gets one more chance: what it needs may be there again. */
+const REST = 30_000;
+
+export class Link {
+  readonly name: string;
+  readonly hooks: Hooks;
+  readonly policy: OnError;
+  readonly timeout: number;
+  readonly entry: ChainEntry;
+  readonly tallies = new Map<HookName, Tally>();
+  /** Texts of its options that nobody may read. */
+  readonly secrets: readonly string[];
+  off: Off | undefined;
+  readonly #shared: SharedHost;
+  readonly #end: AbortController;
+  readonly #watch: StallWatch;
+  readonly #switched: () => void;
+  readonly #waiting = new Map<HookName, Waiting>();
+  #spins: number[] = [];
+
+  /** Sets the plugin up. `switched` is called when it goes off or on. */
+  constructor(entry: ChainEntry, shared: SharedHost, watch: StallWatch, switched: () => void) {
+    const { plugin, options } = entry;
+    this.entry = entry;
+    this.name = plugin.name;
+    this.timeout = entry.timeout ?? plugin.timeout ?? TIMEOUT;
+    this.secrets = secretsIn(plugin.options, options);
+    this.#shared = shared;
+    this.#watch = watch;
+    this.#switched = switched;
+    const [host, end] = hostFor(this.name, shared, this.secrets);
+    this.#end = end;
+    this.hooks = plugin.setup(host, options as never);
+    this.policy = entry.onError ?? plugin.onError ?? (this.hooks.authenticate ? "fail" : "skip");
+  }
+
+  get builtIn(): boolean {
+    return this.entry.file === undefined;
+  }
+
+  /**
+   * Calls a hook, and gives what it returned once `fault` finds nothing wrong with it. An error of the plugin is `SKIPPED` or, by its
+   * policy, a thrown `Failure`; a `Failure` that the hook throws is its decision. A promise only where the hook gave one.
+   */
+  call<T>(
+    hook: HookName,
+    subject: Subject,
+    run: () => T | PromiseLike<T>,
+    fault: (value: unknown) => string | undefined,
+  ): T | typeof SKIPPED | Promise<T | typeof SKIPPED> {
+    const tally = this.tally(hook);
+    tally.calls++;
+    const began = performance.now();
+    let value: T | PromiseLike<T>;
+    try {
+      value = run();
+    } catch (thrown) {
+      tally.ms += this.#measured(hook, subject, began);
+      return this.threw(hook, subject, thrown);
+    }
+    const took = this.#measured(hook, subject, began);
+    if (isPromise(value)) return this.#awaited(hook, subject, value, began, fault);
+    tally.ms += took;
+    return this.#judged(hook, subject, value, fault);
+  }
+
+  async #awaited<T>(
+    hook: HookName,
+    subject: Subject,
+    promise: PromiseLike<T>,
+    began: number,
+    fault: (value: unknown) => string | undefined,
+  ): Promise<T | typeof SKIPPED> {
+    const waiting = this.builtIn ? undefined : this.#waitingOn(hook);
+    if (waiting) this.#watch.enter(waiting);
+    let value: T;
+    try {
+      value = await within(promise, this.timeout, subject.lent);
+    } catch (thrown) {
+      return this.threw(hook, subject, thrown);
+    } finally {
+      if (waiting) this.#watch.leave(waiting);
+      this.tally(hook).ms += performance.now() - began;
+    }
+    return this.#judged(hook, subject, value, fault);
+  }
+
+  #judged<T>(hook: HookName, subject: Subject, value: T, fault: (value: unknown) => string | undefined) {
+    const wrong = fault(value);
+    if (wrong !== undefined) return this.threw(hook, subject, new TypeError(wrong));
+    const tally = this.tally(hook);
+    if (tally.row > 0) tally.row = 0;
+    return value;
+  }
+
+  /** What a hook threw: a failure goes on as it is, anything else by the policy. */
+  threw(hook: HookName, subject: Subject, thrown: unknown): typeof SKIPPED {
+    const what = decisionIn(thrown);
+    if (what instanceof Failure) throw what;
+    const failure = this.failed(hook, subject, what);
+    if (this.policy === "fail") throw failure;
+    subject.undo?.();
+    return SKIPPED;
+  }
+
+  /** The same where nothing can take the plugin's place, whatever its policy. */
+  fatal(hook: HookName, subject: Subject, thrown: unknown): Failure {
+    const what = decisionIn(thrown);
+    return what instanceof Failure ? what : this.failed(hook, subject, what);
+  }
+
+  /** Counts and logs an error of the plugin; gives the failure of an exchange that cannot go on without it. */
+  failed(hook: HookName, subject: Subject, error: unknown): Failure {
+    const tally = this.tally(hook);
+    tally.errors++;
+    this.log("error", "a plugin failed", { hook, ...this.#told(error, subject) });
+    if (++tally.row >= MOST_ERRORS) this.#switchOff(`its ${hook} hook failed ${tally.row} times in a row`);
+    return new Failure("internal", {
+      code: "plugin_failed",
+      message: `the plugin ${this.name} failed in its ${hook} hook; the server's log has the error under this request's id`,
+    });
+  }
+
+  #told(error: unknown, { id, keys = [] }: Subject): Record<string, unknown> {
+    const stack = error instanceof Error && !(error instanceof TypeError && error.message.startsWith("it "));
+    return hide({ id, error: textOf(error), ...(stack && { stack: (error as Error).stack }) }, [
+      ...this.secrets,
+      ...keys,
+    ]);
+  }
+
+  /** A line of the server's log that names the plugin. */
+  log(level: "info" | "warn" | "error", message: string, fields: Record<string, unknown>): void {
+    this.#shared.log[level](message, { plugin: this.name, ...fields });
+  }
+
+  /** How long a synchronous call took. One that everybody had to wait for is told, and counted. */
+  #measured(hook: HookName, subject: Subject, began: number): number {
+    const took = performance.now() - began;
+    if (took >= SPIN) this.spun(hook, took, subject.id);
+    return took;
+  }
+
+  /** A hook held the whole process up. */
+  spun(hook: HookName, ms: number, id?: string): void {
+    this.#watch.explain(ms);
+    this.#stalled(hook, ms, true, id);
+  }
+
+  #stalled(hook: HookName, ms: number, certain: boolean, id?: string): void {
+    const message = certain
+      ? "a plugin held up the whole server"
+      : "the whole server was held up while a plugin's hook was under way";
+    this.log("warn", message, { hook, id, ms: Math.round(ms) });
+    // Ours are known to be short: what held them up was the machine.
+    if (!certain || this.builtIn) return;
+    const now = performance.now();
+    this.#spins = [...this.#spins.filter((at) => now - at < SPINS_WITHIN), now];
+    if (this.#spins.length >= MOST_SPINS)
+      this.#switchOff(`its ${hook} hook held up the whole server ${this.#spins.length} times (${Math.round(ms)} ms)`);
+  }
+
+  #waitingOn(hook: HookName): Waiting {
+    let waiting = this.#waiting.get(hook);
+    if (!waiting) {
+      waiting = { plugin: this.name, stalled: (ms, certain) => this.#stalled(hook, ms, certain) };
+      this.#waiting.set(hook, waiting);
+    }
+    return waiting;
+  }
+
+  #switchOff(reason: string): void {
+    if (this.off) return;
+    this.off = { reason, until: performance.now() + REST };
+    this.log("error", "a plugin was switched off", { reason, policy: this.policy });
+    this.#switched();
+  }
+
+  /** Gives a plugin that has rested one more chance; its next error or spin switches it off again. */
+  revive(now: number): void {
+    if (!this.off || now < this.off.until) return;
+    this.off = undefined;
+    for (const tally of this.tallies.values()) tally.row = Math.min(tally.row, MOST_ERRORS - 1);
+    this.#spins = this.#spins.slice(0, MOST_SPINS - 1).map(() => now);
+    this.log("info", "a plugin that was switched off gets another chance", {});
+    this.#switched();
+  }
+
+  /** What an exchange is told that needs this plugin while it is off. */
+  refusal(): Failure {
+    return new Failure("overloaded", {
+      code: "plugin_off",
+      message: `the plugin ${this.name} is switched off (${this.off?.reason}), and this server's configuration does not serve without it`,
+      retryAfter: Math.max(1, Math.ceil(((this.off?.until ?? 0) - performance.now()) / 1000)),
+    });
+  }
+
+  tally(hook: HookName): Tally {
+    let tally = this.tallies.get(hook);
+    if (!tally) {
+      tally = { calls: 0, errors: 0, ms: 0, row: 0 };
+      this.tallies.set(hook, tally);
+    }
+    return tally;
+  }
+
+  /** Ends it, whatever it thinks of that. */
+  async dispose(): Promise<void> {
+    try {
+      await this.call(
+        "dispose",
+        {},
+        () => this.hooks.dispose?.(),
+        () => undefined,
+      );
+    } catch {
+      // It was logged; there is no exchange to fail.
+    }
+    this.#end.abort(new Error(`the plugin ${this.name} was disposed of`));
+  }
+}
+
+/** A failure that can be told is a decision; one that cannot is as good as any other error. */
+function decisionIn(thrown: unknown): unknown {
+  if (!(thrown instanceof Failure)) return thrown;
+  const wrong = failureFault(thrown);
+  return wrong === undefined ? thrown : new TypeError(wrong);
+}
+
+export function isPromise(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as { then?: unknown } | null | undefined)?.then === "function";
+}
+
+/** What was thrown, in one line; even an object whose own text throws. */
+function textOf(error: unknown): string {
+  try {
+    return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  } catch {
+    return "something without a text";
+  }
+}

@@ -1,0 +1,88 @@
+// A plugin's event hook: hears the events it named, next to free of charge, and what it makes of them is checked.
+
+import type { Event } from "../../core/event.ts";
+import type { Exchange, Hooks } from "../../core/hooks.ts";
+import { madeFault } from "./legal.ts";
+import { SPIN } from "./limit.ts";
+import type { Link, Tally } from "./link.ts";
+
+/** Every so many calls are timed, and stand for the others. */
+const SAMPLE = 16;
+
+export class Listener {
+  readonly link: Link;
+  /** Place among the listeners of the chain. */
+  readonly at: number;
+  /** The only one of its events: then one look at the clock per stretch of events is enough to see who held the process up. */
+  alone = false;
+  readonly #hook: NonNullable<Hooks["events"]>;
+  readonly #types: ReadonlySet<string> | undefined;
+  readonly #tally: Tally;
+  #stretch = 0;
+  readonly #endStretch = () => {
+    const took = performance.now() - this.#stretch;
+    this.#stretch = 0;
+    if (took >= SPIN) this.link.spun("events", took);
+  };
+
+  constructor(link: Link, hook: NonNullable<Hooks["events"]>, at: number) {
+    this.link = link;
+    this.at = at;
+    this.#hook = hook;
+    this.#types = hook.types === "all" ? undefined : new Set(hook.types);
+    this.#tally = link.tally("events");
+  }
+
+  get types(): Iterable<string> | "all" {
+    return this.#types ?? "all";
+  }
+
+  hears(type: string): boolean {
+    return this.#types?.has(type) ?? true;
+  }
+
+  /** What the hook makes of an event; undefined leaves it as it is. Throws the failure that the exchange ends with. */
+  hear(event: Event, exchange: Exchange): readonly Event[] | undefined {
+    const { link } = this;
+    if (link.off) throw link.refusal();
+    let made: unknown;
+    try {
+      made = this.#called(event, exchange);
+    } catch (thrown) {
+      return this.#failed(thrown, exchange);
+    }
+    if (made === undefined || made === event) {
+      if (this.#tally.row > 0) this.#tally.row = 0;
+      return undefined;
+    }
+    const list = made === null ? [] : Array.isArray(made) ? (made as Event[]) : [made as Event];
+    const wrong = madeFault(list, event);
+    if (wrong !== undefined) return this.#failed(new TypeError(wrong), exchange);
+    this.#tally.row = 0;
+    return list;
+  }
+
+  #called(event: Event, exchange: Exchange): unknown {
+    const sampled = this.#tally.calls++ % SAMPLE === 0;
+    if (this.alone && this.#stretch === 0) {
+      this.#stretch = performance.now();
+      // Runs when the stretch of events that came together is through.
+      queueMicrotask(this.#endStretch);
+    }
+    if (this.alone && !sampled) return this.#hook.handle(event, exchange);
+    const began = performance.now();
+    try {
+      return this.#hook.handle(event, exchange);
+    } finally {
+      const took = performance.now() - began;
+      // Alone, the others are not timed.
+      this.#tally.ms += this.alone && took < 1 ? took * SAMPLE : took;
+      if (!this.alone && took >= SPIN) this.link.spun("events", took, exchange.id);
+    }
+  }
+
+  #failed(thrown: unknown, exchange: Exchange): undefined {
+    this.link.threw("events", { id: exchange.id }, thrown);
+    return undefined;
+  }
+}
