@@ -1,5 +1,7 @@
 // The closed set of ways an exchange can fail. A failure is made once, where it happens, and rendered by the dialect.
 
+import type { LimitState } from "./limit.ts";
+
 /** The kinds of `interface.md`, section Errors, with the HTTP status that a dialect uses unless it has its own. */
 export const FAILURE_STATUS = {
   invalid_request: 400,
@@ -58,6 +60,8 @@ export interface FailureDetails {
   /** The request field at fault, as a path: `input[3].content[0].type`. */
   param?: string;
   upstream?: UpstreamFault;
+  /** The limits of ours that were reached. */
+  limits?: readonly LimitState[];
   /** Headers of the answer, e.g. `allow`. */
   headers?: Record<string, string>;
   cause?: unknown;
@@ -73,6 +77,7 @@ export class Failure extends Error {
   readonly shouldRetry: boolean | undefined;
   readonly param: string | undefined;
   readonly upstream: UpstreamFault | undefined;
+  readonly limits: readonly LimitState[] | undefined;
   readonly headers: Record<string, string> | undefined;
 
   constructor(kind: FailureKind, details: FailureDetails) {
@@ -84,6 +89,7 @@ export class Failure extends Error {
     this.shouldRetry = details.shouldRetry;
     this.param = details.param;
     this.upstream = details.upstream;
+    this.limits = details.limits;
     this.headers = details.headers;
   }
 }

@@ -2,6 +2,7 @@
 
 import type { Event } from "./event.ts";
 import type { Failure } from "./failure.ts";
+import type { LimitState, Limits } from "./limit.ts";
 import type { Mint } from "./mint.ts";
 import type { Models } from "./models.ts";
 import type { Receipt } from "./receipt.ts";
@@ -12,7 +13,7 @@ import type { Values } from "./values.ts";
 export type ReasoningStyle = "both" | "reasoning_content" | "reasoning" | "think" | "none";
 
 /** Who is asking: a licence, as authentication found it. Absent limits mean "everything". */
-export interface Principal {
+export interface Principal extends Limits {
   id: string;
   /** Dialects it may speak. */
   dialects?: readonly string[];
@@ -242,6 +243,8 @@ export interface Dialect {
   /** The unary answer, from the complete Response object (its `output` already rebuilt). */
   reply(response: Record<string, unknown>, context: ReplyContext): unknown;
   failure(failure: Failure, context: { codexClient: boolean; requestId: string }): RenderedFailure;
+  /** The headers in which this dialect tells of limits and what is left of them; the `x-ratelimit-*` ones unless it has its own. */
+  limits?(states: readonly LimitState[]): Record<string, string>;
   /** What keeps an open stream alive in this dialect (translation.md 0.9). `sequence` counts heartbeats. */
   heartbeat(context: ReplyContext): Chunk;
   /** Content type of the stream; `text/event-stream` unless the dialect says otherwise. */

@@ -56,10 +56,21 @@ export function openaiError(
     if (resetsAt !== undefined) error.resets_at = resetsAt;
     if (failure.retryAfter !== undefined) error.resets_in_seconds = failure.retryAfter;
   }
+  if (context.codexClient && isLongLimit(failure)) {
+    const resetsAt = Math.max(...(failure.limits ?? []).map((limit) => limit.resetsAt ?? 0));
+    error.type = "usage_limit_reached";
+    error.resets_at = Math.ceil(resetsAt / 1000);
+    if (failure.retryAfter !== undefined) error.resets_in_seconds = Math.ceil(failure.retryAfter);
+  }
   const hopeless =
     failure.kind === "upstream_credential" || (failure.kind === "transport" && failure.shouldRetry === false);
   const status = context.codexClient && hopeless ? 400 : failure.status;
   return { status, body: { error } };
+}
+
+/** Told only to come back, the Codex CLI would sleep through the day; of a usage limit it tells its user when that will be. */
+function isLongLimit({ kind, limits, shouldRetry }: Failure): boolean {
+  return kind === "rate_limit" && limits !== undefined && shouldRetry === false;
 }
 
 function typeOf(failure: Failure): string {
@@ -67,6 +78,7 @@ function typeOf(failure: Failure): string {
   if (failure.code === "usage_limit_reached" || failure.code === "usage_not_included") return failure.code;
   const told = failure.upstream?.type;
   if (told !== undefined && (failure.kind === "rate_limit" || failure.kind === "upstream_api")) return told;
+  if (failure.kind === "rate_limit" && failure.limits?.some(({ unit }) => unit === "tokens")) return "tokens";
   if (failure.kind === "upstream_api" && failure.status < 500) return "invalid_request_error";
   return TYPES[failure.kind];
 }

@@ -25,6 +25,7 @@ export type {
   Exchange,
   Hooks,
   Host,
+  Keep,
   Licence,
   Log,
   OnError,
@@ -39,7 +40,9 @@ export type {
   ReplyContext,
   RouteRequest,
   Session,
+  StoredOperation,
 } from "../core/hooks.ts";
+export { type LimitName, type LimitState, type Limits, nearestLimit } from "../core/limit.ts";
 export { countingMint, type Mint } from "../core/mint.ts";
 export { modelNamed, type NamedModel } from "../core/model-name.ts";
 export type { ModelInfo, Models } from "../core/models.ts";

@@ -1,6 +1,6 @@
 // Failures in Google's envelope: a status name, our code as the reason, and how long to wait where a limit says so.
 
-import type { Failure, RenderedFailure } from "codexd/plugin";
+import type { Failure, LimitState, RenderedFailure } from "codexd/plugin";
 
 /** Google's canonical names by HTTP status; other client errors are INVALID_ARGUMENT, other server errors INTERNAL. */
 const STATUS: Readonly<Record<number, string>> = {
@@ -51,8 +51,21 @@ function details(failure: Failure, requestId: string): Record<string, unknown>[]
       fieldViolations: [{ field: failure.param, description: failure.message }],
     });
   }
+  if (failure.limits) out.push({ "@type": `${TYPE}QuotaFailure`, violations: failure.limits.map(violation) });
   // Gemini CLI waits by this and ignores the Retry-After header.
   if (failure.retryAfter !== undefined)
     out.push({ "@type": `${TYPE}RetryInfo`, retryDelay: `${Math.ceil(failure.retryAfter)}s` });
   return out;
+}
+
+/** Gemini CLI reads the id: of a `PerDay` it tells its user, a `PerMinute` it waits out. */
+function violation({ name, unit, of, limit }: LimitState): Record<string, unknown> {
+  const quotaId = name.replace(/(^|\.)[a-z]/g, (letter) => letter.slice(-1).toUpperCase());
+  return {
+    subject: of,
+    description: `${name}: ${limit}`,
+    quotaMetric: `codexd/${unit}`,
+    quotaId,
+    quotaValue: `${limit}`,
+  };
 }

@@ -5,6 +5,7 @@ import { decode } from "./decode.ts";
 import { document } from "./document.ts";
 import { encoder, PING } from "./encode.ts";
 import { renderFailure } from "./failure.ts";
+import { limitHeaders } from "./limits.ts";
 import { model, models } from "./models.ts";
 import { reply } from "./reply.ts";
 
@@ -22,6 +23,7 @@ export const messages: Dialect = {
   encoder,
   reply,
   failure: renderFailure,
+  limits: limitHeaders,
   heartbeat: () => PING,
   models,
   model,
