@@ -3,18 +3,18 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 
-const folder = resolve(import.meta.dir, "..", process.env.CODEXD_TEST_DATA ?? "../shared/data");
+export const dataFolder = resolve(import.meta.dir, "..", process.env.CODEXD_TEST_DATA ?? "../shared/data");
 
 /** False on a plain checkout: suites that replay recordings then skip, and say so. */
-export const dataPresent = existsSync(join(folder, "recordings", "index.jsonl"));
+export const dataPresent = existsSync(join(dataFolder, "recordings", "index.jsonl"));
 
 /** Bytes of a file of the data folder. */
 export function dataBytes(path: string): Uint8Array {
-  return readFileSync(join(folder, path));
+  return readFileSync(join(dataFolder, path));
 }
 
 export function dataText(path: string): string {
-  return readFileSync(join(folder, path), "utf8");
+  return readFileSync(join(dataFolder, path), "utf8");
 }
 
 /** A row of `recordings/index.jsonl`. */

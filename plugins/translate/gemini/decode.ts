@@ -80,7 +80,10 @@ function readContents(request: Fields, contents: Contents): Item[] {
 
 /** The upstream refuses its plain JSON mode unless the input has the word; this client said it in the mime type. */
 function hinted(input: Item[], hint: string | undefined): Item[] {
-  if (hint === undefined || /json/i.test(JSON.stringify(input))) return input;
+  // Judged by what the conversation began with, which every later request has too: its beginning must stay as it was.
+  const answered = input.findIndex(({ type, role }) => type !== "message" || role === "assistant");
+  const beginning = answered === -1 ? input : input.slice(0, answered);
+  if (hint === undefined || /json/i.test(JSON.stringify(beginning))) return input;
   return [{ type: "message", role: "developer", content: [{ type: "input_text", text: hint }] }, ...input];
 }
 
