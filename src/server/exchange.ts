@@ -66,6 +66,10 @@ export class RunningExchange implements Exchange {
   effort?: string;
   upstreamName?: string;
   upstream?: Upstream;
+  /** The one that was chosen for it, even where a plugin answers in its place: that may still ask it. */
+  chosen?: Upstream;
+  /** A plugin gave the answer. */
+  replied = false;
   prepared?: Prepared;
   account?: string;
   tries = 0;
@@ -288,7 +292,8 @@ export class RunningExchange implements Exchange {
     outcome: Outcome,
     { failure, usage, status }: { failure?: Failure; usage?: unknown; status?: number },
   ): Receipt {
-    const counted = sum(this.#spent, usageOf(usage));
+    // What a plugin made of the upstream's answers to its questions costs nothing more.
+    const counted = this.replied && this.#spent ? this.#spent : sum(this.#spent, usageOf(usage));
     const known = this.principal.id !== "";
     return {
       id: this.id,

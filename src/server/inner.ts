@@ -62,11 +62,12 @@ interface Inner extends Trying {
 }
 
 function innerOf(exchange: RunningExchange, asked: Turn, operation: "turn" | "compact"): Inner {
-  const { upstream } = exchange;
+  const upstream = exchange.chosen;
   if (!upstream) {
     const message = "a plugin asked the upstream before one was chosen: that is possible from the upstream hook on";
     throw new Failure("internal", { code: "internal_error", message });
   }
+  exchange.upstream = upstream;
   const turn = { ...asked };
   // What has no effect in a question of ours is nothing that the client has to be told.
   const seen = Object.assign(Object.create(exchange) as RunningExchange, { turn, operation, dropped: new Set() });

@@ -67,6 +67,7 @@ async function answer(exchange: RunningExchange, traffic: Traffic): Promise<Resp
   const upstream = gateway.models.upstreamOf(exchange.turn.model, exchange.upstreamName);
   if (!upstream) throw withoutUpstream(exchange);
   exchange.upstream = upstream;
+  exchange.chosen = upstream;
   const instead = await gateway.chain.upstream(exchange);
   if (instead) return await replied(exchange, instead, traffic);
   if (exchange.operation === "compact") return await compact(exchange);
@@ -92,7 +93,11 @@ function opening(exchange: RunningExchange): Pick<Ask, "asStatus" | "hold" | "si
 /** A plugin answers in the upstream's place: the same way to the client, and nobody is asked. */
 async function replied(exchange: RunningExchange, { reply, link }: Replied, traffic: Traffic): Promise<Response> {
   const { gateway, turn, id, upstreamSignal: signal } = exchange;
-  delete exchange.upstream;
+  // A plugin that made its answer of the upstream's has asked it.
+  if (exchange.tries === 0) delete exchange.upstream;
+  exchange.replied = true;
+  if (exchange.operation === "compact" && "response" in reply && reply.response.object === "response.compaction")
+    return compacted(exchange, reply.response);
   const answer = answerOf(reply, {
     turn,
     id,
@@ -247,7 +252,10 @@ async function count(exchange: RunningExchange): Promise<Response> {
 async function compact(exchange: RunningExchange): Promise<Response> {
   if (exchange.stream) throw invalid("stream", "compaction is not streamed: leave stream out or send false");
   exchange.prepare();
-  const body = await exchange.compact(exchange.turn);
+  return compacted(exchange, await exchange.compact(exchange.turn));
+}
+
+function compacted(exchange: RunningExchange, body: Record<string, unknown>): Response {
   exchange.first();
   exchange.settle("ok");
   return Response.json(body, { headers: exchange.responseHeaders() });
