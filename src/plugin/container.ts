@@ -1,0 +1,56 @@
+// Where the code of a plugin from a file lives: its own modules, and everything they open, closed together.
+
+import { AsyncLocalStorage } from "node:async_hooks";
+
+/** How an error came that no call was there to catch. */
+export type LateKind = "uncaughtException" | "unhandledRejection";
+
+type LateListener = (error: unknown, kind: LateKind) => void;
+
+/**
+ * One load of one plugin. Its modules are fresh, helpers included; timers, sockets and requests that its code opens belong
+ * to it and end with it; what it throws later, in a timer or a promise, is told to its listener and kills nobody.
+ */
+export class Container {
+  readonly #graph: Bun.ModuleGraph;
+  /** Back into the context that made the container, whatever calls. */
+  readonly #outside = AsyncLocalStorage.snapshot();
+  #listener: LateListener | undefined;
+  #early: Parameters<LateListener>[] = [];
+
+  constructor() {
+    // Made here, or the first plugin that logs would own the stream and take it along.
+    void process.stderr;
+    void process.stdout;
+    this.#graph = new Bun.ModuleGraph({
+      onError: (error, kind) => {
+        if (this.#listener) this.#listener(error, kind);
+        else this.#early.push([error, kind]);
+      },
+    });
+  }
+
+  import(file: string): Promise<Record<string, unknown>> {
+    return this.#graph.import(file);
+  }
+
+  /** Calls into the plugin. Throws when it was disposed. */
+  run<A extends unknown[], R>(call: (...args: A) => R, ...args: A): R {
+    return this.#graph.run(call, ...args);
+  }
+
+  /** Calls back into the server from code of the plugin: what is opened there is the server's, and outlives the plugin. */
+  leave<A extends unknown[], R>(call: (...args: A) => R, ...args: A): R {
+    return this.#outside(call, ...args);
+  }
+
+  /** Takes the errors that nobody caught; what came before is told at once. */
+  onError(listener: LateListener): void {
+    this.#listener = listener;
+    for (const [error, kind] of this.#early.splice(0)) listener(error, kind);
+  }
+
+  dispose(): void {
+    this.#graph.dispose();
+  }
+}
