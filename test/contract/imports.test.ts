@@ -99,6 +99,7 @@ describe("a planted violation is found:", () => {
     ["plugins/auth/index.ts", 'import { Elysia } from "elysia";', "only server may"],
     ["plugins/auth/index.ts", "const answer = await fetch(address);", "only upstream and account"],
     ["plugins/examples/a.ts", 'import { x } from "./b.ts";', "nothing of ours but codexd/plugin"],
+    ["plugins/examples/a/index.ts", 'import { x } from "../b/index.ts";', "nothing of ours but codexd/plugin"],
     ["plugins/index.ts", 'import { x } from "../src/core/turn.ts";', "imports only plugins"],
     ["plugins/translate/chat/decode.ts", 'import { x } from "../responses/wire.ts";', "no other dialect"],
     ["plugins/translate/chat/encode.ts", "const id = crypto.randomUUID();", "come from the mint"],
@@ -146,6 +147,7 @@ test("what the architecture allows is not refused", () => {
     ["plugins/auth/index.ts", 'import { window } from "./window.ts";\nimport { definePlugin } from "codexd/plugin";'],
     ["plugins/auth/index.ts", "const at = Date.now();"],
     ["plugins/translate/index.ts", 'import { chat } from "./chat/index.ts";'],
+    ["plugins/examples/a/index.ts", 'import { x } from "./b.ts";'],
     [
       "plugins/translate/chat/index.ts",
       'import { decode } from "./decode.ts";\nimport { Type } from "@sinclair/typebox";',

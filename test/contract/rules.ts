@@ -121,7 +121,8 @@ export function check(path: string, source: string): Violation[] {
 function areaOf(path: string): string {
   const [top, second = "", third] = path.split("/");
   if (path === "plugins/index.ts") return "builtins";
-  if (top === "plugins") return second === "examples" ? `plugin:${path}` : `plugin:${second}`;
+  // An example is a file, or a folder that others know nothing of.
+  if (top === "plugins") return `plugin:${second === "examples" ? `examples/${third?.replace(/\.\w+$/, "")}` : second}`;
   if (top !== "src") return path;
   if (third === undefined) return second.replace(/\.\w+$/, "");
   return path.startsWith("src/upstream/sandbox/") ? "sandbox" : second;
