@@ -3,7 +3,7 @@
 import { distance } from "fastest-levenshtein";
 import { Filled, unfill } from "./placeholder.ts";
 import { parseDuration, parseSize } from "./quantity.ts";
-import type { Meaning } from "./schema.ts";
+import { type Meaning, NAME_PATTERN } from "./schema.ts";
 
 /** The parts of JSON Schema that `schema.ts` and options of plugins use. */
 interface Node {
@@ -18,8 +18,9 @@ interface Node {
   required?: string[];
   properties?: Record<string, Node>;
   patternProperties?: Record<string, Node>;
-  items?: Node;
+  items?: Node | Node[];
   anyOf?: Node[];
+  allOf?: Node[];
   const?: unknown;
   additionalProperties?: boolean | Node;
   examples?: string[];
@@ -30,13 +31,11 @@ interface Node {
 export interface Checking {
   problem(path: string, message: string): void;
   resolve(path: string): string;
-  /** True for a key that the contract has and this version does not. */
-  isNotYet(path: string): boolean;
 }
 
 /** `value` with defaults and units resolved. What is wrong goes to `problem`, and comes back as undefined. */
 export function check(schema: unknown, value: unknown, path: string, checking: Checking): unknown {
-  const node = withoutUnion(schema as Node);
+  const node = joined(withoutUnion(schema as Node));
   if (isOpen(node)) return unfill(value);
   // What a plugin takes is its own affair (`chain.ts`).
   if (node.meaning === "plugin") return value;
@@ -84,6 +83,18 @@ function withoutUnion(node: Node): Node {
   return { ...rest, type: "string", enum: texts };
 }
 
+/** Several mappings that must all hold, which is how TypeBox writes an intersection, as one. */
+function joined(node: Node): Node {
+  if (!node.allOf?.every(({ type }) => type === "object")) return node;
+  const { allOf, ...rest } = node;
+  return {
+    ...rest,
+    type: "object",
+    properties: Object.assign({}, ...allOf.map(({ properties }) => properties)),
+    required: allOf.flatMap(({ required }) => required ?? []),
+  };
+}
+
 function checkMapping(node: Node, value: unknown, path: string, checking: Checking): unknown {
   // A section with nothing (or only comments) under it is null to YAML and left out to a person.
   const given = value ?? {};
@@ -96,18 +107,14 @@ function checkMapping(node: Node, value: unknown, path: string, checking: Checki
   const each = Object.entries(node.patternProperties ?? {})[0];
   for (const [key, inner] of entries) {
     const at = join(path, key);
-    if (checking.isNotYet(at)) checking.problem(at, "not supported yet");
-    else if (each) {
+    if (node.properties && Object.hasOwn(node.properties, key)) continue;
+    if (each) {
       if (new RegExp(each[0]).test(key)) out[key] = check(each[1], inner, at, checking);
-      else
-        checking.problem(
-          at,
-          `found the name ${JSON.stringify(key)}; legal are letters, digits, - and _, a letter first`,
-        );
-    } else if (!node.properties || !Object.hasOwn(node.properties, key)) {
-      if (node.additionalProperties !== false) out[key] = unfill(inner);
-      else checking.problem(at, unknownKey(key, Object.keys(node.properties ?? {})));
-    }
+      else checking.problem(at, `found the name ${JSON.stringify(key)}; legal are ${legalNames(each[0])}`);
+    } else if (typeof node.additionalProperties === "object")
+      out[key] = check(node.additionalProperties, inner, at, checking);
+    else if (node.additionalProperties !== false) out[key] = unfill(inner);
+    else checking.problem(at, unknownKey(key, Object.keys(node.properties ?? {})));
   }
   for (const [key, inner] of Object.entries(node.properties ?? {})) {
     const part = (given as Record<string, unknown>)[key];
@@ -122,6 +129,9 @@ function checkMapping(node: Node, value: unknown, path: string, checking: Checki
   return value === undefined && Object.keys(out).length === 0 ? undefined : out;
 }
 
+const legalNames = (pattern: string): string =>
+  pattern === NAME_PATTERN ? "letters, digits, - and _, a letter first" : `names of the form ${pattern}`;
+
 /** A mapping that may be left out whole: it has keys that it needs, or any that its owner likes. */
 function isOptional({ type, required, patternProperties }: Node): boolean {
   return type === "object" && (required !== undefined || patternProperties !== undefined);
@@ -133,7 +143,11 @@ function checkList(node: Node, value: unknown, path: string, checking: Checking)
     checking.problem(path, `found ${found(node, value, path)}; legal is a list`);
     return undefined;
   }
-  return value.map((each, index) => check(node.items, each, `${path}[${index}]`, checking));
+  const { items } = node;
+  return value.map((each, index) => {
+    const inner = Array.isArray(items) ? items[index] : items;
+    return inner ? check(inner, each, `${path}[${index}]`, checking) : unfill(each);
+  });
 }
 
 function checkLeaf(node: Node, value: unknown, path: string, checking: Checking): unknown {
@@ -148,7 +162,7 @@ function readLeaf(node: Node, value: unknown, checking: Checking): unknown {
   if (node.type === "null") return raw === null ? raw : undefined;
   if (node.type === "integer") {
     const number = value instanceof Filled && /^-?[0-9]+$/.test(value.text) ? Number(value.text) : raw;
-    const isLegal = Number.isSafeInteger(number) && (number as number) >= (node.minimum ?? 0);
+    const isLegal = Number.isSafeInteger(number) && (number as number) >= (node.minimum ?? -Infinity);
     return isLegal && (number as number) <= (node.maximum ?? Number.MAX_SAFE_INTEGER) ? number : undefined;
   }
   if (node.type === "number") {
@@ -197,6 +211,8 @@ function found(node: Node, value: unknown, path: string): string {
 
 /** Names whose values are never shown. */
 export function isSecretName(name: string): boolean {
+  // How many, not which.
+  if (/^tokens(Per[A-Z]\w+)?$/.test(name)) return false;
   return /secret|token|password|passphrase|credential|key$|^keys$/i.test(name);
 }
 
@@ -205,12 +221,8 @@ function legal(node: Node): string {
   if (node.type === "null") return "null";
   if (node.anyOf) return node.anyOf.map(legal).join(", or ");
   if (node.enum) return node.enum.join(", ").replace(/, ([^,]*)$/, " or $1");
-  if (node.type === "integer") {
-    return node.maximum === undefined
-      ? `a whole number from ${node.minimum ?? 0}`
-      : `a whole number from ${node.minimum ?? 0} to ${node.maximum}`;
-  }
-  if (node.type === "number") return `a number from ${node.minimum ?? "any"} to ${node.maximum ?? "any"}`;
+  if (node.type === "integer") return `a whole number${rangeOf(node)}`;
+  if (node.type === "number") return `a number${rangeOf(node)}`;
   if (node.type === "boolean") return "true or false";
   if (node.meaning === "duration")
     return `a duration such as 500ms, 10s, 5m${node.least === 0 ? ", or 0" : " (more than 0)"}`;
@@ -222,6 +234,11 @@ function legal(node: Node): string {
   if (node.examples) return `text such as ${node.examples.join(", ")}`;
   if ((node.minLength ?? 0) > 1) return `text of ${node.minLength} characters or more`;
   return node.pattern ? `text of the form ${node.pattern}` : "text that is not empty (numbers in quotes)";
+}
+
+function rangeOf({ minimum, maximum }: Node): string {
+  const least = minimum === undefined ? "" : ` from ${minimum}`;
+  return maximum === undefined ? least : `${least} ${minimum === undefined ? "up " : ""}to ${maximum}`;
 }
 
 /** The message for a name that does not exist, with the nearest one that does. */
@@ -240,7 +257,8 @@ function nearest(word: string, known: readonly string[]): string | undefined {
   return best;
 }
 
-function join(path: string, key: string): string {
+/** The path of a key inside a mapping. */
+export function join(path: string, key: string): string {
   const step = /^[A-Za-z_][\w-]*$/.test(key) ? key : JSON.stringify(key);
   return path === "" ? step : step === key ? `${path}.${key}` : `${path}[${step}]`;
 }

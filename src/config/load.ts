@@ -2,14 +2,18 @@
 
 import { dirname } from "node:path";
 import type { ReasoningStyle } from "../core/hooks.ts";
-import { type PluginShape, readChain } from "./chain.ts";
+import type { Prices } from "../core/price.ts";
+import { type Files, type PluginConfig, type PluginShape, pathsIn, readChain } from "./chain.ts";
 import { type Checking, check } from "./check.ts";
 import { absolute, ConfigError, findFile, here, parseFile, type Surroundings } from "./file.ts";
-import { fill, unfill } from "./placeholder.ts";
+import { fill } from "./placeholder.ts";
+import { type QuotaConfig, readPrices, readQuotas } from "./quotas.ts";
 import { configSchema } from "./schema.ts";
 import { readUpstreams, type UpstreamConfig, upstreamOfEnvironment } from "./upstreams.ts";
 
+export type { FileShape, Files, PluginConfig, PluginShape } from "./chain.ts";
 export { ConfigError, type Surroundings } from "./file.ts";
+export type { QuotaConfig } from "./quotas.ts";
 export type { AccountConfig, UpstreamConfig } from "./upstreams.ts";
 
 /** The configuration as everything else reads it: complete, checked, in bytes and milliseconds. */
@@ -33,12 +37,17 @@ export interface Config {
   responses: ResponsesConfig;
   /** Absolute path of the data directory. */
   data: string;
-  store: "sqlite";
-  counters: "memory";
+  /** `sqlite`, or the address of a Postgres. */
+  store: string;
+  /** `memory` or the address of a Redis. */
+  counters: string;
+  quotas: QuotaConfig[];
+  prices?: Prices;
   /** In the order of the file. */
   upstreams: UpstreamConfig[];
   models: { default?: string; aliases: Record<string, string> };
-  plugins: { name: string; options?: unknown }[];
+  /** In the order in which they run. */
+  plugins: PluginConfig[];
   /** Plain licences of `CODEXD_KEYS`. */
   keys: string[];
   log: { level: LogLevel; format: LogFormat };
@@ -71,15 +80,17 @@ export interface Flags {
 /**
  * The configuration to serve with, options of the given plugins checked too. Throws `ConfigError` with all problems at once.
  * A data directory with a login of `codexd login` in it says enough where nothing else names an upstream: `loggedIn` tells.
+ * `files` are the plugins that were loaded for it (`findPluginPaths`); without, their options go unchecked.
  */
 export function loadConfig(
   flags: Flags = {},
   plugins: readonly PluginShape[] = [],
   around: Surroundings = here(),
   loggedIn: (data: string) => boolean = () => false,
+  files?: Files,
 ): Config {
   const draft = new Draft(flags, around);
-  const config = draft.read(draft.parse(), plugins);
+  const config = draft.read(draft.parse(), plugins, files);
   if (config.upstreams.length === 0 && !config.sandbox) {
     const fromEnvironment = upstreamOfEnvironment(around.env);
     if (loggedIn(config.data)) config.upstreams.push(...upstreamsOfLogin());
@@ -90,12 +101,24 @@ export function loadConfig(
   return config;
 }
 
-/** Only the data directory, for commands that need no upstream: whatever else is wrong in the file does not stop them. */
-export function findData(flags: Pick<Flags, "config" | "data"> = {}, around: Surroundings = here()): string {
+export interface StorePlace extends Pick<Config, "data" | "store"> {
+  /** No upstream is configured: a login in the store may imply one. */
+  implied: boolean;
+}
+
+/** Only where the store is, for commands that need no upstream: whatever else is wrong in the file does not stop them. */
+export function findStore(flags: Pick<Flags, "config" | "data"> = {}, around: Surroundings = here()): StorePlace {
   const draft = new Draft(flags, around);
-  const { data } = draft.read({ data: (draft.parse() as { data?: unknown } | undefined)?.data }, []);
+  const { data: folder, store: engine, upstreams } = (draft.parse() ?? {}) as Record<string, unknown>;
+  const { data, store } = draft.read({ data: folder, store: engine }, []);
   draft.finish();
-  return data;
+  return { data, store, implied: Object.keys(upstreams ?? {}).length === 0 };
+}
+
+/** Absolute paths of the plugins that the configuration has from files: they have to be loaded before it can be checked. */
+export function findPluginPaths(flags: Pick<Flags, "config"> = {}, around: Surroundings = here()): string[] {
+  const draft = new Draft(flags, around);
+  return draft.pluginPaths(draft.parse());
 }
 
 /** Data directory and upstreams (the implied one too), for commands about accounts: nothing else has to be right, and no secret of the file has to be there. */
@@ -147,9 +170,25 @@ class Draft {
     if (this.problems.length > 0) throw new ConfigError(this.problems);
   }
 
-  read(parsed: unknown, plugins: readonly PluginShape[]): Config {
+  /** Absolute paths of the plugin files that it names. */
+  pluginPaths(parsed: unknown): string[] {
+    const { plugins } = (parsed ?? {}) as { plugins?: unknown };
+    const filled = fill(plugins, "plugins", {
+      env: this.#around.env,
+      resolve: (path) => path,
+      problem: () => undefined,
+    });
+    return [...new Set(pathsIn(filled).map((path) => this.#resolve(path)))];
+  }
+
+  /** A relative path in the file starts at the file's folder. */
+  #resolve(path: string): string {
     const base = this.#file === undefined ? this.#around.cwd : dirname(this.#file);
-    const pathFrom = (path: string): string => absolute(path, base, this.#around.home);
+    return absolute(path, base, this.#around.home);
+  }
+
+  read(parsed: unknown, plugins: readonly PluginShape[], files?: Files): Config {
+    const pathFrom = (path: string): string => this.#resolve(path);
     const told: string[] = [];
     // What was told of a place, or of a part of it, is not told again of the whole.
     const problem = (path: string, message: string): void => {
@@ -158,17 +197,18 @@ class Draft {
       this.problems.push(`${this.#file}: ${path === "" ? "" : `${path}: `}${message}`);
     };
     const filled = fill(parsed, "", { env: this.#around.env, resolve: pathFrom, problem });
-    const checking: Checking = { problem, resolve: pathFrom, isNotYet };
-    const value = check(configSchema, refuseLater(filled, problem), "", checking) as FileConfig | undefined;
+    const checking: Checking = { problem, resolve: pathFrom };
+    const value = check(configSchema, filled, "", checking) as FileConfig | undefined;
     const file = value ?? (check(configSchema, {}, "", checking) as FileConfig);
-    return this.#complete(file, plugins, checking);
+    return this.#complete(file, plugins, files, checking);
   }
 
-  #complete(file: FileConfig, plugins: readonly PluginShape[], checking: Checking): Config {
+  #complete(file: FileConfig, plugins: readonly PluginShape[], files: Files | undefined, checking: Checking): Config {
     const { env, cwd, home, tty } = this.#around;
     const { host, port, data, sandbox } = this.#flags;
     const set = (name: string): string | undefined => env[name] || undefined;
     const ownData = data ?? set("CODEXD_DATA");
+    const prices = readPrices(file.prices);
     return {
       ...(this.#file === undefined ? {} : { file: this.#file }),
       server: {
@@ -182,11 +222,13 @@ class Draft {
       reasoning: file.reasoning,
       responses: file.responses,
       data: ownData === undefined ? file.data : absolute(ownData, cwd, home),
-      store: "sqlite",
-      counters: "memory",
+      store: file.store,
+      counters: file.counters,
+      quotas: readQuotas(file.quotas, prices, checking),
+      ...(prices ? { prices } : {}),
       upstreams: readUpstreams(file.upstreams ?? {}, checking.problem),
       models: { ...file.models, aliases: file.models?.aliases ?? {} },
-      plugins: readChain(file.plugins, plugins, checking),
+      plugins: readChain(file.plugins, plugins, files, checking),
       keys: (env.CODEXD_KEYS ?? "")
         .split(",")
         .map((key) => key.trim())
@@ -216,29 +258,11 @@ class Draft {
 }
 
 /** What `check` makes of the file: sections have their defaults, the rest may be absent. */
-interface FileConfig extends Pick<Config, "server" | "limits" | "strict" | "reasoning" | "responses" | "data"> {
+interface FileConfig
+  extends Pick<Config, "server" | "limits" | "strict" | "reasoning" | "responses" | "data" | "store" | "counters"> {
+  quotas?: QuotaConfig[];
+  prices?: Parameters<typeof readPrices>[0];
   upstreams?: Record<string, Parameters<typeof readUpstreams>[0][string]>;
   models?: { default?: string; aliases?: Record<string, string> };
   plugins?: unknown[];
-}
-
-/** Parts of the contract that have no code yet; refused by name rather than half there. */
-function isNotYet(path: string): boolean {
-  return /^plugins\[\d+\]\.auth\.keys\[\d+\]\.(requestsPerMinute|tokensPerDay)$/.test(path);
-}
-
-/** Refuses the engines that are not built yet, and takes them out so that they are not refused twice. */
-function refuseLater(value: unknown, problem: (path: string, message: string) => void): unknown {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
-  const rest: Record<string, unknown> = { ...value };
-  for (const [key, scheme] of [
-    ["store", /^postgres(ql)?:/],
-    ["counters", /^rediss?:/],
-  ] as const) {
-    const text = unfill(rest[key]);
-    if (typeof text !== "string" || !scheme.test(text)) continue;
-    problem(key, "not supported yet");
-    delete rest[key];
-  }
-  return rest;
 }

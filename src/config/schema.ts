@@ -2,10 +2,14 @@
 
 import { type TSchema, Type } from "@sinclair/typebox";
 import { DURATION_PATTERN, SIZE_PATTERN } from "./quantity.ts";
+import { COUNTERS_PATTERN, pricesSchema, quotasSchema } from "./quotas.ts";
 import { CHATGPT_URL, ISSUER } from "./upstreams.ts";
 
 /** What a text value stands for beyond being text; read by `check.ts`, ignored by editors. */
 export type Meaning = "duration" | "size" | "path" | "url" | "secret" | "plugin";
+
+/** Names of things in the file. */
+export const NAME_PATTERN = "^[A-Za-z][A-Za-z0-9_-]*$";
 
 const REASONING = ["both", "reasoning_content", "reasoning", "think", "none"] as const;
 export const KINDS = ["chatgpt", "openai", "compatible"] as const;
@@ -236,21 +240,48 @@ const upstream = Type.Object(
   { additionalProperties: false, description: "A backend." },
 );
 
+/** What an entry of the chain may say beside the plugin's own key. */
+export const entrySettings = closed(
+  {
+    onError: oneOf(["fail", "skip"], {
+      description:
+        "When a hook of it throws, hangs or gives nonsense: `fail` the exchange, or `skip` the hook. Default: what the plugin says, else `fail` for one that authenticates and `skip` for others.",
+    }),
+    timeout: Type.String({
+      pattern: DURATION_PATTERN,
+      meaning: "duration",
+      least: 1,
+      description: "Longest time of one call of a hook. Default: what the plugin says, else 5s.",
+    }),
+    worker: Type.Boolean({ description: "Run it in a thread of its own. Default: what the plugin says, else false." }),
+  },
+  "What the chain does about the plugin.",
+);
+
+/** A path, as opposed to a name; never an address. */
+const PATH_PATTERN = "^(?![A-Za-z][A-Za-z0-9+.-]+:).*[./\\\\~]";
+
 const plugins = Type.Array(
   Type.Unsafe<string | Record<string, unknown>>({
     meaning: "plugin",
     anyOf: [
       { type: "string", enum: [...BUILT_IN] },
+      { type: "string", pattern: PATH_PATTERN },
       {
         type: "object",
         minProperties: 1,
-        maxProperties: 1,
         additionalProperties: false,
-        properties: Object.fromEntries(BUILT_IN.map((name) => [name, { type: "object" }])),
+        properties: {
+          ...Object.fromEntries(BUILT_IN.map((name) => [name, { type: ["object", "null"] }])),
+          ...(entrySettings.properties as object),
+        },
+        patternProperties: { [PATH_PATTERN]: {} },
       },
     ],
   }),
-  { description: `The chain, in order: names, or a name with its options. Left out: ${DEFAULT_CHAIN.join(", ")}.` },
+  {
+    description: `The chain, in order: names of built-in plugins (${BUILT_IN.join(", ")}) and paths of your own, a .ts, .js, .mjs or .cjs file or a folder, each alone or with its options; beside it \`onError\`, \`timeout\` and \`worker\`. Left out: ${DEFAULT_CHAIN.join(", ")}.`,
+  },
 );
 
 /** The whole file. */
@@ -275,9 +306,23 @@ export const configSchema = closed(
       meaning: "path",
       description: "Data directory, created with mode 0700. `--data` and $CODEXD_DATA win.",
     }),
-    store: oneOf(["sqlite"], { default: "sqlite", description: "Engine of the store." }),
-    counters: oneOf(["memory"], { default: "memory", description: "Where limits and affinity are counted." }),
-    upstreams: Type.Record(Type.String({ pattern: "^[A-Za-z][A-Za-z0-9_-]*$" }), upstream, {
+    store: Type.String({
+      pattern: "^(sqlite|postgres(ql)?://.+)$",
+      default: "sqlite",
+      examples: ["sqlite", "postgres://user:password@host/database"],
+      description:
+        "Where licences, accounts, receipts and kept responses are: `sqlite`, a file in the data directory, or a Postgres that several instances share.",
+    }),
+    counters: Type.String({
+      pattern: COUNTERS_PATTERN,
+      default: "memory",
+      examples: ["memory", "redis://host:6379"],
+      description:
+        "Where limits are counted: `memory` for one instance (of windows longer than a minute the store keeps count over a restart), or the address of a Redis that several share, e.g. redis://:password@host:6379/0 (rediss:// for TLS). While Redis is away each instance counts alone. Takes effect at the next start.",
+    }),
+    quotas: quotasSchema,
+    prices: pricesSchema,
+    upstreams: Type.Record(Type.String({ pattern: NAME_PATTERN }), upstream, {
       additionalProperties: false,
       description: "The backends by name, in order of preference.",
     }),
