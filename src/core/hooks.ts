@@ -391,7 +391,8 @@ export interface Hooks {
    */
   events?: {
     types: readonly string[] | "all";
-    handle(event: Event, exchange: Exchange): Event | Event[] | null | undefined;
+    // biome-ignore lint/suspicious/noConfusingVoidType: an observer returns nothing at all.
+    handle(event: Event, exchange: Exchange): Event | Event[] | null | undefined | void;
   };
   /**
    * The upstream refused the turn before any content of an answer: change `exchange.turn` and return true to have it asked once more.

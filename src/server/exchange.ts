@@ -20,6 +20,7 @@ import { permitDialect } from "./admission.ts";
 import type { Gateway } from "./gateway.ts";
 import { compact, run } from "./inner.ts";
 import type { Recollection } from "./reasoning-memory.ts";
+import type { Keeping } from "./stored/keeping.ts";
 
 const STYLES: readonly string[] = ["both", "reasoning_content", "reasoning", "think", "none"];
 /** No model's name is longer; a longer one would only be work to take apart, and bytes in receipts and headers. */
@@ -43,7 +44,7 @@ export class RunningExchange implements Exchange {
   readonly dialect: string;
   operation: string;
   readonly headers: Headers;
-  readonly signal: AbortSignal;
+  signal: AbortSignal;
   readonly codexClient: boolean;
   readonly dropped = new Set<string>();
   readonly answerHeaders = new Headers();
@@ -92,6 +93,8 @@ export class RunningExchange implements Exchange {
   /** Finished items, for a client that may refer to them instead of sending them again. */
   readonly #finished: Event[] = [];
   #mayRefer = false;
+  /** What the answer has to do with kept ones. */
+  keeping: Keeping | undefined;
   /** Of a dialect that has no reasoning items of its own. */
   #recollection: Recollection | undefined;
   #values: Values | undefined;
@@ -111,7 +114,15 @@ export class RunningExchange implements Exchange {
     this.dialect = arrival.dialect.name;
     this.operation = arrival.route.operation;
     this.codexClient = isCodexClient(request.headers);
-    this.signal.addEventListener("abort", () => this.#abort.abort(), { once: true });
+    this.signal.addEventListener("abort", this.#leave, { once: true });
+  }
+
+  readonly #leave = (): void => this.#abort.abort();
+
+  /** It goes on without its client, whatever that does. */
+  detach(): void {
+    this.signal.removeEventListener("abort", this.#leave);
+    this.signal = new AbortController().signal;
   }
 
   get log() {
@@ -162,9 +173,14 @@ export class RunningExchange implements Exchange {
     for (const path of decoded.dropped ?? []) this.dropped.add(path);
     // A Codex client, and one that says `store: false`, sends its items itself.
     this.#mayRefer = this.dialect === "responses" && !this.codexClient && decoded.turn.store !== false;
-    if (this.#mayRefer) this.gateway.services.items.resolve(this.principal.id, decoded.turn);
     if (this.operation === "turn" && this.dialect !== "responses")
       this.#recollection = this.gateway.services.reasoning.recall(`${this.principal.id}\n${session.id}`, decoded.turn);
+  }
+
+  /** The input is whole when references in it are items, and then it is what the answer answers to. */
+  async resolve(): Promise<void> {
+    if (this.#mayRefer) await this.gateway.services.items.resolve(this.principal.id, this.turn);
+    this.keeping?.remember(this.turn.input);
   }
 
   /** Sees every event of the answer on its way. */
@@ -277,7 +293,8 @@ export class RunningExchange implements Exchange {
     if (this.#settled) return;
     this.#settled = true;
     if (outcome !== "ok") this.#abort.abort();
-    else if (this.#finished.length > 0) this.gateway.services.items.keep(this.principal.id, this.#finished);
+    else if (this.#finished.length > 0)
+      this.gateway.services.items.keep(this.principal.id, this.session.id || null, this.#finished);
     if (this.attempt.unverified) this.#recollection?.forget();
     if (outcome === "ok") this.#recollection?.keep({ account: this.account, open: this.upstream?.wire === "chat" });
     if (options.record !== false) this.gateway.chain.settled(this.#receipt(outcome, options), this);

@@ -15,6 +15,7 @@ import { Catalogue } from "./models.ts";
 import type { SharedHost } from "./plugins/host.ts";
 import { Pulse } from "./pulse.ts";
 import type { ReasoningMemory } from "./reasoning-memory.ts";
+import type { Stored } from "./stored/index.ts";
 
 /** What outlives a configuration: the process's own parts. */
 export interface Services {
@@ -26,6 +27,7 @@ export interface Services {
   items: ItemMemory;
   reasoning: ReasoningMemory;
   served: LastServed;
+  stored: Stored;
 }
 
 /** An exchange that is not over: what a drain waits for, and ends when its time is up. */
@@ -85,7 +87,7 @@ export function upstreamsOf(
     mint,
     version,
     store,
-  }: Omit<Services, "store" | "items" | "reasoning" | "served"> & { store?: Pick<Store, "accounts"> },
+  }: Omit<Services, "store" | "items" | "reasoning" | "served" | "stored"> & { store?: Pick<Store, "accounts"> },
 ): Upstream[] {
   const { connect, firstByte, idle } = config.limits;
   const accountsWith = (setting: AccountsSetting) => (configs: readonly AccountConfig[], missing?: string) =>

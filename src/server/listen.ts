@@ -15,6 +15,7 @@ import { LastServed } from "./last-served.ts";
 import { createLog } from "./log.ts";
 import { Metrics } from "./metrics.ts";
 import { ReasoningMemory } from "./reasoning-memory.ts";
+import { Stored } from "./stored/index.ts";
 import type { Traffic } from "./traffic.ts";
 
 export interface ServeOptions {
@@ -51,7 +52,9 @@ const WHY: Readonly<Record<string, string>> = {
 const PREPARE = 20;
 
 export async function serve(config: Config, options: ServeOptions): Promise<Serving> {
-  const server = new Server(config, options);
+  const log = createLog(config.log);
+  const store = await openStore(config.data, { store: config.store, log });
+  const server = new Server(config, options, { store, log });
   await server.start();
   return server;
 }
@@ -68,18 +71,18 @@ class Server implements Serving {
   #server: ReturnType<typeof Bun.serve> | undefined;
   #signals = 0;
 
-  constructor(config: Config, options: ServeOptions) {
+  constructor(config: Config, options: ServeOptions, own: Pick<Services, "store" | "log">) {
     this.#options = options;
-    const log = createLog(config.log);
+    const stored = new Stored(own.store.engine, config.responses, own.log);
     this.#services = {
-      store: openStore(config.data, { log }),
-      log,
+      ...own,
       mint: randomMint(),
       clock: Date.now,
       version: options.version,
-      items: new ItemMemory(),
+      items: new ItemMemory(stored.shelf),
       reasoning: new ReasoningMemory(),
       served: new LastServed(),
+      stored,
     };
     this.#loopback = isLoopback(config.server.host);
     this.#gateway = this.#build(config);
@@ -188,14 +191,18 @@ class Server implements Serving {
       ] as const) {
         if (before !== after) log.warn(`${key} takes effect at the next start`, { now: before, configured: after });
       }
+      // Its address may have a password in it.
+      if (now.store !== config.store) log.warn("store takes effect at the next start");
       const next = this.#build({
         ...config,
         data: now.data,
+        store: now.store,
         server: { ...config.server, host: now.server.host, port: now.server.port },
       });
       const app = await this.#load(next);
       const old = this.#gateway;
       this.#gateway = next;
+      this.#services.stored.policy = config.responses;
       this.#app = Promise.resolve(app);
       void next.models.ready();
       await old.dispose();
@@ -250,7 +257,9 @@ class Server implements Serving {
     await Promise.race([closing, Bun.sleep(1000)]);
     await this.#server?.stop(true);
     await this.#gateway.dispose();
-    this.#services.store.close();
+    await this.#services.items.close();
+    await this.#services.stored.close();
+    await this.#services.store.close();
     this.#ended.resolve(0);
   }
 }

@@ -41,6 +41,7 @@ upgrade is answered with 426: use HTTP.
 /** The groups of operations in the order in which a reader meets them; groups of other plugins follow. */
 export const TAGS: readonly { name: string; description: string }[] = [
   { name: "Responses", description: "OpenAI's Responses API, as the Codex CLI and the OpenAI SDKs speak it" },
+  { name: "Conversations", description: "Conversations that the server keeps for clients of the Responses API" },
   { name: "Chat", description: "OpenAI's Chat Completions API" },
   { name: "Messages", description: "Anthropic's Messages API, as Claude Code and Anthropic's SDKs speak it" },
   { name: "Gemini", description: "Google's GenerateContent API, as Gemini CLI and Google's SDKs speak it" },

@@ -1,5 +1,6 @@
 // Takes an arrival through the phases of an exchange and gives the HTTP answer.
 
+import type { Event } from "../core/event.ts";
 import { Failure, invalid } from "../core/failure.ts";
 import { modelNamed } from "../core/model-name.ts";
 import type { Answer } from "../upstream/index.ts";
@@ -14,6 +15,9 @@ import { fail, judge, refuse, settleStream, usageIn } from "./outcome.ts";
 import { Gathering } from "./plugins/gathering.ts";
 import { answerOf } from "./plugins/reply.ts";
 import { sessionOf, takeSessionId } from "./session.ts";
+import { isStored, storedAnswer } from "./stored/answer.ts";
+import { inBackground } from "./stored/background.ts";
+import { recall } from "./stored/recall.ts";
 import { AnswerStream } from "./stream.ts";
 import { enter, follow, type Traffic } from "./traffic.ts";
 import { type Collected, collect, patiently } from "./unary.ts";
@@ -29,7 +33,9 @@ export async function serveExchange(
   try {
     exchange.admit(await authenticate(arrival.request, arrival.url, arrival.peer, gateway, loopback, exchange.id));
     enter(exchange, traffic);
-    if (arrival.route.operation === "unsupported") throw unsupported(arrival);
+    const { operation } = arrival.route;
+    if (operation === "unsupported") throw unsupported(arrival);
+    if (isStored(operation)) return await storedAnswer(exchange, operation);
     await decode(exchange);
     if (!gateway.chain.operations.has(exchange.operation)) throw unsupported(arrival);
     return await answer(exchange, traffic);
@@ -52,7 +58,12 @@ async function decode(exchange: RunningExchange): Promise<void> {
     query: url.searchParams,
     mint: gateway.services.mint,
   });
-  exchange.decoded(decoded, sessionOf(sessionId, exchange.headers, decoded, exchange.principal.id));
+  const keeping = await recall(exchange, decoded);
+  exchange.keeping = keeping;
+  const session = sessionOf(sessionId, exchange.headers, decoded, exchange.principal.id);
+  const earlier = session.source === "derived" ? keeping?.session : undefined;
+  exchange.decoded(decoded, earlier === undefined ? session : { id: earlier, source: "derived" });
+  await exchange.resolve();
 }
 
 /** From the turn to the answer: plugins, upstream, and the form that the client asked for. */
@@ -71,13 +82,27 @@ async function answer(exchange: RunningExchange, traffic: Traffic): Promise<Resp
   const instead = await gateway.chain.upstream(exchange);
   if (instead) return await replied(exchange, instead, traffic);
   if (exchange.operation === "compact") return await compact(exchange);
+  exchange.keeping?.fit();
   exchange.prepare();
-  const opened = await open({
-    ask: () => ask(exchange),
-    retry: (failure) => retry(exchange, failure),
-    verdict: (failure) => upstream.verdict(failure),
-    ...opening(exchange),
-  });
+  const begin = () =>
+    open({
+      ask: () => ask(exchange),
+      retry: (failure) => retry(exchange, failure),
+      verdict: (failure) => upstream.verdict(failure),
+      ...opening(exchange),
+    });
+  return await delivered(exchange, begin, traffic);
+}
+
+/** In the form that the client asked for. */
+async function delivered(exchange: RunningExchange, begin: () => Promise<Opened>, traffic: Traffic): Promise<Response> {
+  const { keeping } = exchange;
+  if (keeping?.keep.background)
+    return await inBackground(exchange, keeping, async (tap) => {
+      const { response, terminal } = await collected(exchange, await begin(), tap);
+      return { body: keeping.body(response), usage: usageIn(terminal) };
+    });
+  const opened = await begin();
   return exchange.stream ? streamed(exchange, opened, traffic) : await whole(exchange, opened);
 }
 
@@ -85,7 +110,10 @@ async function answer(exchange: RunningExchange, traffic: Traffic): Promise<Resp
 function opening(exchange: RunningExchange): Pick<Ask, "asStatus" | "hold" | "signal"> {
   return {
     asStatus: (failure) => !(exchange.codexClient && exchange.stream && isRepeatedLess(failure)),
-    hold: exchange.stream ? exchange.gateway.config.limits.hold : Number.POSITIVE_INFINITY,
+    hold:
+      exchange.stream && !exchange.keeping?.keep.background
+        ? exchange.gateway.config.limits.hold
+        : Number.POSITIVE_INFINITY,
     signal: exchange.upstreamSignal,
   };
 }
@@ -106,15 +134,10 @@ async function replied(exchange: RunningExchange, { reply, link }: Replied, traf
     mint: gateway.services.mint,
     limits: gateway.config.limits,
   });
-  const opened = await open({
-    ask: async () => answer,
-    retry: () => undefined,
-    verdict: (failure) => failure,
-    ...opening(exchange),
-  });
-  if (exchange.operation !== "compact")
-    return exchange.stream ? streamed(exchange, opened, traffic) : await whole(exchange, opened);
-  const { response, terminal } = await collected(exchange, opened);
+  const begin = () =>
+    open({ ask: async () => answer, retry: () => undefined, verdict: (failure) => failure, ...opening(exchange) });
+  if (exchange.operation !== "compact") return await delivered(exchange, begin, traffic);
+  const { response, terminal } = await collected(exchange, await begin());
   exchange.settle("ok", { usage: usageIn(terminal) });
   return Response.json(response, { headers: exchange.responseHeaders() });
 }
@@ -146,29 +169,32 @@ function isRepeatedLess({ status, code, shouldRetry, upstream }: Failure): boole
 }
 
 function streamed(exchange: RunningExchange, opened: Opened, traffic: Traffic): Response {
-  const { gateway, arrival } = exchange;
+  const { gateway, arrival, keeping } = exchange;
   const { dialect } = arrival;
   const context = exchange.context();
   const gathering = gateway.chain.gathers ? new Gathering() : undefined;
+  // What is kept is what the client gets, so the plugins see it before.
+  const passing = keeping ? () => undefined : (event: Event) => exchange.passing(event);
   const stream = new AnswerStream({
-    opened,
+    opened: keeping?.follow(opened) ?? opened,
     encoder: dialect.encoder(context),
     pulse: gateway.pulse,
     signal: exchange.signal,
     heartbeat: () => dialect.heartbeat(context),
     hooked: gathering
       ? (event) => {
-          const made = exchange.passing(event);
+          const made = passing(event);
           for (const one of made ?? [event]) gathering.push(one);
           return made;
         }
-      : (event) => exchange.passing(event),
+      : passing,
     judge: (thrown) => judge(exchange, thrown),
     first: () => exchange.first(),
     ended: (ending) => {
       const response = ending.outcome === "ok" && gathering?.response(ending.terminal);
       if (response) gateway.chain.answered(response, exchange);
       settleStream(exchange, ending);
+      if (ending.outcome !== "ok") keeping?.broke(ending.outcome === "failed" ? ending.failure : undefined);
     },
   });
   follow(exchange, traffic, stream);
@@ -193,7 +219,10 @@ async function whole(exchange: RunningExchange, opened: Opened): Promise<Respons
 async function reply(exchange: RunningExchange, opened: Opened): Promise<string> {
   try {
     const { response, terminal } = await collected(exchange, opened);
-    const text = JSON.stringify(exchange.arrival.dialect.reply(response, exchange.context()));
+    const { keeping } = exchange;
+    const kept = keeping?.body(response);
+    if (kept) await keeping?.save(kept);
+    const text = JSON.stringify(kept ?? exchange.arrival.dialect.reply(response, exchange.context()));
     exchange.settle("ok", { usage: usageIn(terminal) });
     return text;
   } catch (thrown) {
@@ -201,12 +230,16 @@ async function reply(exchange: RunningExchange, opened: Opened): Promise<string>
   }
 }
 
-/** The complete answer, as the plugins leave it. */
-async function collected(exchange: RunningExchange, opened: Opened): Promise<Collected> {
+/** The complete answer, as the plugins leave it; `tap` sees its events. */
+async function collected(exchange: RunningExchange, opened: Opened, tap?: (event: Event) => void): Promise<Collected> {
   const { chain } = exchange.gateway;
   const { response, terminal } = await collect(
     opened,
-    (event) => exchange.passing(event),
+    (event) => {
+      const made = exchange.passing(event);
+      if (tap) for (const one of made ?? [event]) tap(one);
+      return made;
+    },
     () => exchange.first(),
   );
   return { response: chain.gathers ? await chain.answer(response, exchange) : response, terminal };

@@ -39,10 +39,13 @@ export interface EventRun {
 export interface ResponseRows {
   /** Gives how many bytes it takes. */
   put(response: NewResponse): Promise<number>;
-  /** Only while it has this owner. `finished` lets go of it. Gives the bytes that it takes now; undefined when it is not there. */
+  /**
+   * Only while it has this owner. With `last`, its last events, it is finished and has no owner any more. Gives the bytes that it
+   * takes now; undefined when it is not there.
+   */
   change(
     key: { licence: string; id: string; owner: string },
-    to: { status: string; body: string; finished?: boolean },
+    to: { status: string; body: string; last?: EventRun },
   ): Promise<number | undefined>;
   /** Undefined when there is none, none any more, or none that the key opens. */
   get(licence: string, id: string): Promise<KeptResponse | undefined>;
@@ -90,6 +93,14 @@ export function openResponses(engine: Engine, envelope: () => Envelope): Respons
     const times = { createdAt: row.created_at, beatAt: row.beat_at };
     return { licence, id, session, status, owner, ...times, cancelled: row.cancelled === 1, body, context };
   };
+  async function append(on: Engine, licence: string, id: string, run: EventRun): Promise<void> {
+    const sealed = envelope().seal(run.lines, about(`events ${run.first}`, licence, id));
+    await on.run(
+      `insert into kept_events (licence, response, first_number, last_number, body) values (?, ?, ?, ?, ?)
+       on conflict (licence, response, first_number) do nothing`,
+      [licence, id, run.first, run.last, sealed],
+    );
+  }
   return {
     async put({ licence, id, session, status, body, context, owner, createdAt, expiresAt }) {
       const [sealed, before] = [
@@ -105,22 +116,26 @@ export function openResponses(engine: Engine, envelope: () => Envelope): Respons
       );
       return bytes;
     },
-    async change({ licence, id, owner }, { status, body, finished = false }) {
-      const sealed = envelope().seal(body, about("response", licence, id));
-      const changed = await engine.run(
-        `update kept_responses set status = ?, body = ?, owner = ?, written_at = ?,
-           bytes = ? + length(context) + coalesce((select sum(length(body)) from kept_events e
+    change: ({ licence, id, owner }, { status, body, last: end }) =>
+      engine.transaction(async (within) => {
+        const sealed = envelope().seal(body, about("response", licence, id));
+        const changed = await within.run(
+          `update kept_responses set status = ?, body = ?, owner = ?, written_at = ?
+           where licence = ? and id = ? and owner = ?`,
+          [status, sealed, end ? null : owner, stamp(), licence, id, owner],
+        );
+        if (changed === 0) return undefined;
+        if (end) await append(within, licence, id, end);
+        await within.run(
+          `update kept_responses set bytes = ? + length(context) + coalesce((select sum(length(body)) from kept_events e
              where e.licence = kept_responses.licence and e.response = kept_responses.id), 0)
-         where licence = ? and id = ? and owner = ?`,
-        [status, sealed, finished ? null : owner, stamp(), sealed.byteLength, licence, id, owner],
-      );
-      if (changed === 0) return undefined;
-      const [row] = await engine.all<{ bytes: number }>(
-        "select bytes from kept_responses where licence = ? and id = ?",
-        [licence, id],
-      );
-      return row?.bytes ?? 0;
-    },
+           where licence = ? and id = ?`,
+          [sealed.byteLength, licence, id],
+        );
+        const sizes = "select bytes from kept_responses where licence = ? and id = ?";
+        const [row] = await within.all<{ bytes: number }>(sizes, [licence, id]);
+        return row?.bytes ?? 0;
+      }),
     async get(licence, id) {
       const [row] = await engine.all<Row>(
         "select * from kept_responses where licence = ? and id = ? and (expires_at > ? or owner is not null)",
@@ -133,14 +148,7 @@ export function openResponses(engine: Engine, envelope: () => Envelope): Respons
         await within.run("delete from kept_events where licence = ? and response = ?", [licence, id]);
         return (await within.run("delete from kept_responses where licence = ? and id = ?", [licence, id])) > 0;
       }),
-    async append(licence, id, { first, last: final, lines }) {
-      const sealed = envelope().seal(lines, about(`events ${first}`, licence, id));
-      await engine.run(
-        `insert into kept_events (licence, response, first_number, last_number, body) values (?, ?, ?, ?, ?)
-         on conflict (licence, response, first_number) do nothing`,
-        [licence, id, first, final, sealed],
-      );
-    },
+    append: (licence, id, run) => append(engine, licence, id, run),
     async events(licence, id, after) {
       const rows = await engine.all<{ first_number: number; last_number: number; body: Uint8Array }>(
         `select first_number, last_number, body from kept_events

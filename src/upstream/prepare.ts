@@ -62,16 +62,13 @@ export function prepare(exchange: Exchange, target: Target): Prepared {
   };
 }
 
-/** Nothing of an earlier answer is kept yet; to leave it out silently would answer another question. */
+/** The server itself keeps answers, and no upstream knows their ids: whatever still names one here was named by nobody's decoder. */
 export function refuseStored(turn: Turn): void {
-  for (const field of ["previous_response_id", "conversation"]) {
-    if (turn[field] === undefined || turn[field] === null) continue;
-    throw invalid(
-      field,
-      `${field} is not supported yet: codexd keeps no responses; send the whole conversation as input`,
-    );
+  for (const field of ["previous_response_id", "conversation", "background"]) {
+    const value = turn[field];
+    if (value === undefined || value === null || value === false) continue;
+    throw invalid(field, `${field} cannot go upstream: this server keeps responses itself`);
   }
-  if (turn.background === true) throw invalid("background", "background is not supported yet; legal is false");
 }
 
 function allowed(exchange: Exchange, kind: Kind, dropped: Set<string>): Record<string, unknown> {

@@ -16,15 +16,15 @@ test("items that are never referred to are let go when the room is full", () => 
     return (heapSize + extraMemorySize) / 1024 / 1024;
   };
   const before = heap();
-  for (let at = 0; at < 400; at++) memory.keep("a", [finished(`msg_${at}`, "x".repeat(900_000))]);
+  for (let at = 0; at < 400; at++) memory.keep("a", null, [finished(`msg_${at}`, "x".repeat(900_000))]);
   expect(heap() - before).toBeLessThan(200);
   expect(before).toBeGreaterThan(0);
 });
 
-test("an item that is no JSON costs no later reference its item", () => {
+test("an item that is no JSON costs no later reference its item", async () => {
   const memory = new ItemMemory();
-  memory.keep("a", [new Event("response.output_item.done", new Uint8Array(0), "{x"), finished("msg_1", "hi")]);
+  memory.keep("a", null, [new Event("response.output_item.done", new Uint8Array(0), "{x"), finished("msg_1", "hi")]);
   const turn = { model: "m", input: [{ type: "item_reference", id: "msg_1" }] };
-  memory.resolve("a", turn);
+  await memory.resolve("a", turn);
   expect(turn.input[0] as object).toEqual({ type: "message", id: "msg_1", text: "hi" });
 });

@@ -1,9 +1,6 @@
 // Responses requests are turns already: this checks what everything after it relies on, and carries the rest as it came.
 
-import { type Decoded, type Dialect, Failure, invalid, type Turn } from "codexd/plugin";
-
-/** Fields of stored conversations, which this server does not keep. */
-const STORED = ["previous_response_id", "conversation", "background", "prompt"] as const;
+import { type Decoded, type Dialect, Failure, invalid, type Keep, type Turn } from "codexd/plugin";
 
 export const decode: Dialect["decode"] = ({ body }): Decoded => {
   const { stream, ...rest } = body;
@@ -11,13 +8,15 @@ export const decode: Dialect["decode"] = ({ body }): Decoded => {
     throw invalid("stream", `stream is ${said(stream)}; legal: true or false`);
   if (typeof rest.model !== "string" || rest.model === "")
     throw invalid("model", `model is ${said(rest.model)}; it must be a string that names a model`);
-  refuseStored(rest);
+  refusePrompt(rest);
+  const keep = keepOf(rest);
   const turn = rest as unknown as Turn;
   turn.input = inputOf(rest.input);
   checkShapes(rest);
   return {
     turn,
     stream: stream === true,
+    keep,
     ...(typeof rest.prompt_cache_key === "string" &&
       rest.prompt_cache_key !== "" && { session: rest.prompt_cache_key }),
   };
@@ -55,16 +54,46 @@ function checkShapes(body: Record<string, unknown>): void {
   }
 }
 
-function refuseStored(body: Record<string, unknown>): void {
-  for (const field of STORED) {
-    const value = body[field];
-    if (value === undefined || value === null || value === false) continue;
-    throw new Failure("invalid_request", {
-      code: "unsupported_parameter",
-      message: `${field} is not supported yet: this server keeps no responses; send the whole conversation in input`,
-      param: field,
-    });
+/** Takes the fields that the server answers for itself out of the body; `store` stays, for an upstream may want to know it too. */
+function keepOf(body: Record<string, unknown>): Keep {
+  const { store, previous_response_id: previous, conversation, background } = body;
+  for (const [field, value] of Object.entries({ store, background })) {
+    if (value !== undefined && value !== null && typeof value !== "boolean")
+      throw invalid(field, `${field} is ${said(value)}; legal: true or false`);
   }
+  if (previous !== undefined && previous !== null && (typeof previous !== "string" || previous === ""))
+    throw invalid("previous_response_id", `previous_response_id is ${said(previous)}; it must be the id of a response`);
+  const named = conversationOf(conversation);
+  if (previous && named)
+    throw invalid("conversation", "previous_response_id and conversation exclude each other: send one of them");
+  if (background === true && store === false)
+    throw invalid("background", "background needs the answer to be kept: leave store out or send true");
+  delete body.previous_response_id;
+  delete body.conversation;
+  delete body.background;
+  return {
+    ...(typeof store === "boolean" && { store }),
+    ...(typeof previous === "string" && { previous }),
+    ...(named !== undefined && { conversation: named }),
+    background: background === true,
+  };
+}
+
+function conversationOf(value: unknown): string | undefined {
+  if (value === undefined || value === null) return undefined;
+  const id = typeof value === "object" ? (value as { id?: unknown }).id : value;
+  if (typeof id !== "string" || id === "")
+    throw invalid("conversation", "conversation must be the id of a conversation, or an object with that id");
+  return id;
+}
+
+function refusePrompt({ prompt }: Record<string, unknown>): void {
+  if (prompt === undefined || prompt === null) return;
+  throw new Failure("invalid_request", {
+    code: "unsupported_parameter",
+    message: "prompt is not supported: this server keeps no prompt templates; send instructions and input",
+    param: "prompt",
+  });
 }
 
 function said(value: unknown): string {

@@ -2,16 +2,16 @@
 
 type Detail = Record<string, unknown>;
 
-const schema = (name: string): Detail => ({ $ref: `#/components/schemas/${name}` });
-const json = (name: string): Detail => ({ "application/json": { schema: schema(name) } });
-const request = (name: string, example: Detail): Detail => ({
+export const schema = (name: string): Detail => ({ $ref: `#/components/schemas/${name}` });
+export const json = (name: string): Detail => ({ "application/json": { schema: schema(name) } });
+export const request = (name: string, example: Detail): Detail => ({
   required: true,
   content: { "application/json": { schema: schema(name), example } },
 });
-const refused = (description: string): Detail => ({ description, content: json("ErrorResponse") });
+export const refused = (description: string): Detail => ({ description, content: json("ErrorResponse") });
 
 /** Every failure before the first byte; after it, a stream closes with `response.failed`. */
-const failures = {
+export const failures = {
   400: refused("The request is wrong, `param` names the field; or the model is unknown, `message` names close ones"),
   401: refused("No valid licence was presented"),
   403: refused("The licence does not allow this dialect or model"),
@@ -37,6 +37,7 @@ function create(operationId: string, summary: string): Detail {
         content: { ...json("Response"), "text/event-stream": { schema: schema("ResponseStreamEvent") } },
       },
       ...failures,
+      404: refused("`previous_response_id` or `conversation` names nothing that is kept for this licence"),
     },
   };
 }
@@ -74,8 +75,4 @@ export const document = {
   compact: compact("compactResponse", "Compact a conversation"),
   compactCodex: compact("compactCodexResponse", "Compact a conversation (the Codex CLI's path)"),
   inputTokens: unbuilt("countResponseInputTokens", "Count input tokens"),
-  retrieve: unbuilt("getResponse", "Fetch a stored response"),
-  remove: unbuilt("deleteResponse", "Delete a stored response"),
-  inputItems: unbuilt("listResponseInputItems", "List a stored response's input"),
-  cancel: unbuilt("cancelResponse", "Cancel a background response"),
 } satisfies Record<string, Detail>;

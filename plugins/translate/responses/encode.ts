@@ -1,9 +1,12 @@
 // The identity: frames of a Responses upstream pass byte for byte, with the four exceptions of translation.md, section 1.
 
 import { type Chunk, type Encoder, Event, type Failure, type Item, type ReplyContext, usageOf } from "codexd/plugin";
-import { completeResponse } from "./complete.ts";
+import { completeResponse, REQUIRED } from "./complete.ts";
 
 const TERMINAL = new Set(["response.completed", "response.incomplete", "response.failed"]);
+const OPENING = new Set(["response.created", "response.in_progress", "response.queued"]);
+/** Searched for in the bytes of an opening event, which nobody else has to parse. */
+const NAMES = REQUIRED.map((name) => Buffer.from(`"${name}"`));
 
 /** Events of the Codex backend that official SDKs refuse to see. */
 function isPrivate(type: string): boolean {
@@ -20,8 +23,13 @@ export function encoder(context: ReplyContext): Encoder {
       if (isPrivate(event.type) && !context.codexClient) return undefined;
       if (event.type === "[DONE]") return undefined;
       if (event.type === "response.output_item.done") done.push(event);
-      else if (event.type === "response.created") created ??= event;
-      else if (TERMINAL.has(event.type)) return terminal(event, done).raw;
+      else if (TERMINAL.has(event.type)) return terminal(event, created, done, context).raw;
+      else if (OPENING.has(event.type)) {
+        const whole = opening(event, created, context);
+        created ??= whole;
+        last = whole;
+        return whole.raw;
+      }
       if (event.type !== "") last = event;
       return event.raw;
     },
@@ -30,9 +38,28 @@ export function encoder(context: ReplyContext): Encoder {
   };
 }
 
-/** The terminal event with what clients need and upstreams leave out: the output, and both details of the usage. */
-function terminal(event: Event, done: readonly Event[]): Event {
+/** As it came, where it has all that official types require: so it is with nearly every upstream. A Codex client requires nothing of the kind. */
+function opening(event: Event, created: Event | undefined, context: ReplyContext): Event {
+  if (context.codexClient) return event;
+  const { raw } = event;
+  const bytes = Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength);
+  if (NAMES.every((name) => bytes.includes(name))) return event;
+  const data = safely(event);
+  if (!data) return event;
+  const said = { ...responseOf(created), status: event.type === "response.queued" ? "queued" : "in_progress" };
+  return Event.of({ ...data, response: completeResponse({ ...said, ...(data.response as object) }, context) });
+}
+
+/** The terminal event with what clients need and upstreams leave out: the output, both details of the usage, and what official types require. */
+function terminal(event: Event, created: Event | undefined, done: readonly Event[], context: ReplyContext): Event {
   const response = event.data.response as Record<string, unknown> | undefined;
+  if (!context.codexClient && REQUIRED.some((name) => response?.[name] === undefined)) {
+    const { id, created_at, model } = responseOf(created);
+    const status = event.type.slice("response.".length);
+    const said = { id, created_at, model, status, ...response };
+    const output = isWhole(said.output, done) ? said.output : itemsOf(done);
+    return Event.of({ ...event.data, response: completeResponse({ ...said, output }, context) });
+  }
   if (!response || event.type === "response.failed") return event;
   const output = isWhole(response.output, done) ? response.output : itemsOf(done);
   const usage = response.usage as Record<string, Record<string, unknown>> | null | undefined;
@@ -69,7 +96,7 @@ function failed(
   last: Event | undefined,
   done: readonly Event[],
 ): Event {
-  const begun = (safely(created)?.response ?? {}) as Record<string, unknown>;
+  const begun = responseOf(created);
   const sequence = safely(last)?.sequence_number;
   const response = completeResponse(
     {
@@ -87,6 +114,10 @@ function failed(
     sequence_number: typeof sequence === "number" ? sequence + 1 : 0,
     response,
   });
+}
+
+function responseOf(event: Event | undefined): Record<string, unknown> {
+  return (safely(event)?.response ?? {}) as Record<string, unknown>;
 }
 
 function safely(event: Event | undefined): Event["data"] | undefined {

@@ -1,13 +1,12 @@
 // The responses dialect: OpenAI's Responses API, and the Codex CLI's own paths to it.
 
 import { type Dialect, type DialectRoute, openaiError } from "codexd/plugin";
-import { completeResponse } from "./complete.ts";
+import { completeCompaction, wholeResponse } from "./complete.ts";
 import { decode } from "./decode.ts";
 import { document } from "./document.ts";
 import { encoder } from "./encode.ts";
 import { catalogue } from "./models.ts";
-
-const stored = "stored responses are not supported yet: this server keeps none";
+import { stored } from "./stored.ts";
 
 const routes: DialectRoute[] = [
   { method: "POST", path: "/v1/responses", operation: "turn", detail: document.create },
@@ -21,22 +20,14 @@ const routes: DialectRoute[] = [
     message: "counting input tokens on the responses dialect is not supported yet",
     detail: document.inputTokens,
   },
-  { method: "GET", path: "/v1/responses/:id", operation: "unsupported", message: stored, detail: document.retrieve },
-  { method: "DELETE", path: "/v1/responses/:id", operation: "unsupported", message: stored, detail: document.remove },
-  {
-    method: "GET",
-    path: "/v1/responses/:id/input_items",
-    operation: "unsupported",
-    message: stored,
-    detail: document.inputItems,
-  },
-  {
-    method: "POST",
-    path: "/v1/responses/:id/cancel",
-    operation: "unsupported",
-    message: stored,
-    detail: document.cancel,
-  },
+  ...["/v1", ""].flatMap((prefix) =>
+    stored.map(({ method, path, operation, detail }) => ({
+      method,
+      path: `${prefix}${path}`,
+      operation,
+      detail: prefix === "" ? { ...detail, operationId: `${detail.operationId}Codex` } : detail,
+    })),
+  ),
 ];
 
 export const responses: Dialect = {
@@ -46,7 +37,8 @@ export const responses: Dialect = {
   schemas: async () => (await import("./wire.ts")).schemas,
   decode,
   encoder,
-  reply: (response, context) => completeResponse(response, context),
+  reply: (response, context) =>
+    (response.object === "response.compaction" ? completeCompaction : wholeResponse)(response, context),
   failure: (failure, context) => {
     const rendered = openaiError(failure, context);
     // The real Responses endpoint answers an unknown model with 400 (interface.md, Errors).

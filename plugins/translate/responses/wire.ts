@@ -24,9 +24,6 @@ const asked = {
   session_id: maybe(text, "The client's conversation: pins an account and gives the cache key; never sent upstream"),
 };
 
-const later = (what: string) =>
-  has(Type.Any({ description: `${what}: refused with a 400, because this server keeps no responses yet` }));
-
 const requests = {
   CreateResponseRequest: object({
     ...asked,
@@ -34,7 +31,7 @@ const requests = {
     tool_choice: maybe(ref("ResponseToolChoice")),
     include: maybe(Type.Array(text), "reasoning.encrypted_content asks for sealed reasoning"),
     service_tier: maybe(text, "priority, flex, or default"),
-    store: maybe(Type.Boolean()),
+    store: maybe(Type.Boolean(), "Whether the answer is kept to be fetched again or gone on from"),
     max_output_tokens: maybe(count),
     max_tool_calls: maybe(count),
     temperature: maybe(Type.Number()),
@@ -45,12 +42,50 @@ const requests = {
     client_metadata: maybe(anyObject, "As the Codex CLI sends it"),
     safety_identifier: maybe(text),
     user: maybe(text),
-    previous_response_id: later("A stored response to go on from"),
-    conversation: later("A stored conversation"),
-    background: later("An answer to be fetched later"),
-    prompt: later("A stored prompt"),
+    previous_response_id: maybe(
+      text,
+      "A kept response to go on from: what it answered, and its answer, come before the input",
+    ),
+    conversation: maybe(
+      Type.Union([text, object({ id: text })]),
+      "A conversation that this server keeps: its items come before the input, and the answer is added to it",
+    ),
+    background: maybe(
+      Type.Boolean(),
+      "The answer is made whether the client stays or not: poll it, or follow its events; it is kept whatever store says",
+    ),
+    prompt: has(Type.Any({ description: "A stored prompt: refused with a 400, because this server keeps none" })),
   }),
   CompactRequest: object(asked),
+  CreateConversationRequest: object({
+    items: maybe(Type.Array(ref("ResponseInputItem"))),
+    metadata: maybe(anyObject),
+  }),
+  UpdateConversationRequest: object({ metadata: maybe(anyObject) }),
+  ConversationItemsRequest: object({ items: Type.Array(ref("ResponseInputItem")) }),
+};
+
+/** What is kept, and lists of it. */
+const kept = {
+  DeletedResponse: object({ id: text, object: Type.Literal("response"), deleted: Type.Literal(true) }),
+  ResponseItemList: object({
+    object: Type.Literal("list"),
+    data: Type.Array(ref("ResponseInputItem")),
+    first_id: orNull(text),
+    last_id: orNull(text),
+    has_more: Type.Boolean(),
+  }),
+  Conversation: object({
+    id: text,
+    object: Type.Literal("conversation"),
+    created_at: Type.Number({ description: "Unix seconds" }),
+    metadata: anyObject,
+  }),
+  DeletedConversation: object({
+    id: text,
+    object: Type.Literal("conversation.deleted"),
+    deleted: Type.Literal(true),
+  }),
 };
 
 const options = {
@@ -119,6 +154,8 @@ const answers = {
     metadata: maybe(anyObject),
     prompt_cache_key: maybe(text),
     previous_response_id: maybe(text),
+    conversation: maybe(object({ id: text })),
+    background: maybe(Type.Boolean()),
   }),
   ResponseUsage: object({
     input_tokens: count,
@@ -169,4 +206,12 @@ const catalogue = {
   }),
 };
 
-export const schemas: Readonly<Schemas> = { ...requests, ...options, ...answers, ...items, ...events, ...catalogue };
+export const schemas: Readonly<Schemas> = {
+  ...requests,
+  ...options,
+  ...answers,
+  ...kept,
+  ...items,
+  ...events,
+  ...catalogue,
+};

@@ -1,16 +1,19 @@
 // A gateway for the doctor alone: the configured one without licences and receipts, asked in this process.
 
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { builtIn } from "../../../plugins/index.ts";
 import type { Config } from "../../config/load.ts";
+import type { Log } from "../../core/hooks.ts";
 import { createApp } from "../../server/app.ts";
 import { createGateway, type Gateway, type Services } from "../../server/gateway.ts";
 import { ItemMemory } from "../../server/item-memory.ts";
 import { LastServed } from "../../server/last-served.ts";
 import { ReasoningMemory } from "../../server/reasoning-memory.ts";
+import { Stored } from "../../server/stored/index.ts";
 import { openStore } from "../../store/index.ts";
+import { isThere } from "../store.ts";
 import { versionInfo } from "../version.ts";
 import { type Ask, dialects } from "./dialects.ts";
 import type { Finding } from "./finding.ts";
@@ -28,12 +31,11 @@ export async function withGateway(
   config: Config,
   look: (examined: Examined) => Promise<Finding[]>,
 ): Promise<Finding[]> {
-  const passing = existsSync(join(config.data, "codexd.db"))
-    ? undefined
-    : mkdtempSync(join(tmpdir(), "codexd-doctor-"));
-  const store = openStore(passing ?? config.data, { patience: 5000 });
+  const passing = isThere(config) ? undefined : mkdtempSync(join(tmpdir(), "codexd-doctor-"));
+  const store = await openStore(passing ?? config.data, { store: config.store, patience: 5000 });
+  const stored = new Stored(store.engine, config.responses, QUIET);
   try {
-    const services: Services = { ...fixed(), store };
+    const services: Services = { ...fixed(), store, stored };
     const plugins = config.plugins.filter(({ name }) => name !== "auth" && name !== "usage-log");
     const gateway = createGateway({ ...config, plugins }, services, builtIn);
     const findings = await look({
@@ -43,16 +45,19 @@ export async function withGateway(
     await gateway.dispose();
     return findings;
   } finally {
-    store.close();
+    await stored.close();
+    await store.close();
     if (passing) rmSync(passing, { recursive: true, force: true });
   }
 }
 
-function fixed(): Omit<Services, "store"> {
-  const quiet = () => undefined;
+const quiet = () => undefined;
+/** What is wrong is told as a finding. */
+const QUIET: Log = { debug: quiet, info: quiet, warn: quiet, error: quiet };
+
+function fixed(): Omit<Services, "store" | "stored"> {
   return {
-    // What is wrong is told as a finding.
-    log: { debug: quiet, info: quiet, warn: quiet, error: quiet },
+    log: QUIET,
     mint: { id: (prefix) => prefix + Bun.randomUUIDv7("hex"), now: () => Math.floor(Date.now() / 1000) },
     clock: Date.now,
     version: versionInfo().version,

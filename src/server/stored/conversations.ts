@@ -1,0 +1,111 @@
+// What can be asked about kept conversations and their items.
+
+import { invalid } from "../../core/failure.ts";
+import type { Item } from "../../core/turn.ts";
+import { readJson } from "../body.ts";
+import type { RunningExchange } from "../exchange.ts";
+import { reached } from "./index.ts";
+import { listOf, pageOf, withIds } from "./listing.ts";
+import { missing } from "./recall.ts";
+
+type Fields = Record<string, unknown>;
+
+export async function create(exchange: RunningExchange): Promise<unknown> {
+  const { services } = exchange.gateway;
+  const body = await bodyOf(exchange, true);
+  const items = withIds(itemsOf(body, false), services.mint);
+  const metadata = metadataOf(body);
+  const conversation = {
+    id: services.mint.id("conv_"),
+    createdAt: services.clock(),
+    metadata: JSON.stringify(metadata),
+  };
+  const { stored } = services;
+  await reached(stored.conversations.put(exchange.principal.id, conversation, stored.expiry()));
+  await stored.say(exchange.principal.id, conversation.id, items);
+  return shown(conversation);
+}
+
+export async function retrieve(exchange: RunningExchange): Promise<unknown> {
+  return shown(await find(exchange));
+}
+
+export async function update(exchange: RunningExchange): Promise<unknown> {
+  const conversation = await find(exchange);
+  const metadata = JSON.stringify(metadataOf(await bodyOf(exchange)));
+  await reached(rows(exchange).describe(exchange.principal.id, conversation.id, metadata));
+  return shown({ ...conversation, metadata });
+}
+
+export async function remove(exchange: RunningExchange): Promise<unknown> {
+  const { id } = await find(exchange);
+  await reached(rows(exchange).remove(exchange.principal.id, id));
+  return { id, object: "conversation.deleted", deleted: true };
+}
+
+export async function items(exchange: RunningExchange): Promise<unknown> {
+  return pageOf(await said(exchange, (await find(exchange)).id), exchange.arrival.url.searchParams);
+}
+
+export async function createItems(exchange: RunningExchange): Promise<unknown> {
+  const { id } = await find(exchange);
+  const { stored, mint } = exchange.gateway.services;
+  const added = withIds(itemsOf(await bodyOf(exchange), true), mint);
+  await stored.say(exchange.principal.id, id, added);
+  return listOf(added);
+}
+
+export async function item(exchange: RunningExchange): Promise<unknown> {
+  const wanted = exchange.arrival.params.item ?? "";
+  const found = (await said(exchange, (await find(exchange)).id)).find(({ id }) => id === wanted);
+  if (!found) throw missing("item", wanted);
+  return found;
+}
+
+export async function removeItem(exchange: RunningExchange): Promise<unknown> {
+  const conversation = await find(exchange);
+  const wanted = exchange.arrival.params.item ?? "";
+  const removed = await reached(rows(exchange).removeItem(exchange.principal.id, conversation.id, wanted));
+  if (!removed) throw missing("item", wanted);
+  return shown(conversation);
+}
+
+const rows = ({ gateway }: RunningExchange) => gateway.services.stored.conversations;
+
+async function find(exchange: RunningExchange) {
+  const id = exchange.arrival.params.id ?? "";
+  const conversation = await reached(rows(exchange).get(exchange.principal.id, id));
+  if (!conversation) throw missing("conversation", id);
+  return conversation;
+}
+
+async function said(exchange: RunningExchange, id: string): Promise<Item[]> {
+  return (await reached(rows(exchange).items(exchange.principal.id, id))).map(({ body }) => JSON.parse(body) as Item);
+}
+
+function shown({ id, createdAt, metadata }: { id: string; createdAt: number; metadata: string }): Fields {
+  return { id, object: "conversation", created_at: Math.floor(createdAt / 1000), metadata: JSON.parse(metadata) };
+}
+
+/** A conversation may begin with nothing at all. */
+async function bodyOf({ arrival, gateway }: RunningExchange, mayLack = false): Promise<Fields> {
+  const { request } = arrival;
+  if (mayLack && !request.body) return {};
+  return await readJson(request, gateway.config.limits.body);
+}
+
+function itemsOf({ items: given }: Fields, needed: boolean): Item[] {
+  if ((given === undefined || given === null) && !needed) return [];
+  if (!Array.isArray(given)) throw invalid("items", "items must be a list of items");
+  for (const [at, one] of given.entries()) {
+    if (typeof one !== "object" || one === null || Array.isArray(one))
+      throw invalid(`items[${at}]`, `items[${at}] must be an item object`);
+  }
+  return given as Item[];
+}
+
+function metadataOf({ metadata }: Fields): Fields {
+  if (metadata === undefined || metadata === null) return {};
+  if (typeof metadata === "object" && !Array.isArray(metadata)) return metadata as Fields;
+  throw invalid("metadata", "metadata must be an object of texts");
+}

@@ -1,0 +1,204 @@
+// What the server keeps of answers, over all configurations of this process: the rows, their bounds, and what is being made now.
+
+import type { ResponsesConfig } from "../../config/load.ts";
+import { Failure } from "../../core/failure.ts";
+import type { Log } from "../../core/hooks.ts";
+import type { Item } from "../../core/turn.ts";
+import { type ConversationRows, openConversations } from "../../store/conversations.ts";
+import type { Engine } from "../../store/engine.ts";
+import { createEnvelope, type Envelope } from "../../store/envelope.ts";
+import { type ItemRows, openItems } from "../../store/kept-items.ts";
+import { type EventRun, type KeptResponse, openResponses, type ResponseRows } from "../../store/responses.ts";
+import { openRoom, type Room } from "../../store/room.ts";
+import type { Shelf } from "../item-memory.ts";
+import { type Making, Owner } from "./owner.ts";
+
+/** Milliseconds after which another process's writes are counted again. */
+const COUNT_AGAIN = 5000;
+/** What is still written when the server ends has this long. */
+const LAST = 2000;
+const SWEEP_MOST = 600_000;
+const SWEEP_LEAST = 1000;
+
+/** Everything of a kept response but its content. */
+export interface Finished {
+  licence: string;
+  id: string;
+  session: string | null;
+  status: string;
+  createdAt: number;
+  body: Record<string, unknown>;
+  context: string;
+}
+
+export class Stored {
+  readonly responses: ResponseRows;
+  readonly conversations: ConversationRows;
+  readonly items: ItemRows;
+  readonly owner: Owner;
+  readonly #room: Room;
+  readonly #log: Log;
+  readonly #saving = new Map<string, Promise<unknown>>();
+  #policy: ResponsesConfig;
+  #envelope: Envelope;
+  /** Bytes that everything takes, as far as this process knows. */
+  #used = Number.POSITIVE_INFINITY;
+  #counted = Number.NEGATIVE_INFINITY;
+  #sweep: ReturnType<typeof setTimeout> | undefined;
+  #closed = false;
+
+  constructor(engine: Engine, policy: ResponsesConfig, log: Log) {
+    const envelope = () => this.#envelope;
+    this.#policy = policy;
+    this.#envelope = createEnvelope(policy.key);
+    this.#log = log;
+    this.responses = openResponses(engine, envelope);
+    this.conversations = openConversations(engine, envelope);
+    this.items = openItems(engine, envelope);
+    this.#room = openRoom(engine);
+    this.owner = new Owner(this.responses, engine.kind, log);
+    this.#later();
+  }
+
+  get policy(): ResponsesConfig {
+    return this.#policy;
+  }
+
+  /** A reload: what is kept from now on is kept by this. */
+  set policy(policy: ResponsesConfig) {
+    if (policy.key !== this.#policy.key) this.#envelope = createEnvelope(policy.key);
+    this.#policy = policy;
+    this.#later();
+  }
+
+  expiry(): number {
+    return Date.now() + this.#policy.ttl;
+  }
+
+  /** Keeps a finished response. A turn does not fail because of the store: what cannot be kept is told in the log. */
+  async keep(finished: Finished): Promise<void> {
+    const { body, ...rest } = finished;
+    await this.#write(finished.licence, finished.id, async () => {
+      const bytes = await this.responses.put({ ...rest, body: JSON.stringify(body), expiresAt: this.expiry() });
+      await this.grown(bytes);
+    });
+  }
+
+  /** Ends one that was made in the background, with its last events; one that was deleted meanwhile stays deleted. */
+  async finish(making: Making, body: Record<string, unknown>, last: EventRun): Promise<void> {
+    const key = { licence: making.licence, id: making.id, owner: this.owner.name };
+    await this.#write(key.licence, key.id, async () => {
+      const to = { status: String(body.status), body: JSON.stringify(body), last };
+      const bytes = await this.responses.change(key, to);
+      if (bytes !== undefined) await this.grown(bytes);
+    });
+  }
+
+  async #write(licence: string, id: string, write: () => Promise<void>): Promise<void> {
+    const key = `${licence}\n${id}`;
+    const writing = retried(write).catch((error: unknown) => {
+      this.#log.error("a response could not be kept", { response: id, reason: (error as Error).message });
+    });
+    this.#saving.set(key, writing);
+    await writing;
+    this.#saving.delete(key);
+  }
+
+  /** A kept response; what is just being written counts, and what a dead process left unfinished has failed. */
+  async response(licence: string, id: string): Promise<KeptResponse | undefined> {
+    await this.#saving.get(`${licence}\n${id}`);
+    const kept = await reached(this.responses.get(licence, id));
+    if (kept?.owner === null || kept === undefined || !(await reached(this.owner.bury(kept)))) return kept;
+    return await reached(this.responses.get(licence, id));
+  }
+
+  /** Where items wait for references to them. */
+  get shelf(): Shelf {
+    const keeps = () => this.#policy.store !== "off";
+    return {
+      get keeps() {
+        return keeps();
+      },
+      put: (items) =>
+        retried(async () => this.grown(await this.items.put(items, this.expiry()))).catch((error: unknown) => {
+          this.#log.warn("items of answers could not be kept", { reason: (error as Error).message });
+        }),
+      find: (licence, ids) => reached(this.items.find(licence, ids)),
+    };
+  }
+
+  /** Adds what was said to a conversation. */
+  async say(licence: string, conversation: string, items: readonly Item[]): Promise<void> {
+    if (items.length === 0) return;
+    const rows = items.map((item) => ({ id: String(item.id), body: JSON.stringify(item) }));
+    await this.#write(licence, conversation, async () =>
+      this.grown(await this.conversations.append(licence, conversation, rows, this.expiry())),
+    );
+  }
+
+  /** So many bytes came to it: makes room when it is too much. */
+  async grown(bytes: number): Promise<void> {
+    this.#used += bytes;
+    const most = this.#policy.maxBytes;
+    if (this.#used <= most && performance.now() - this.#counted < COUNT_AGAIN) return;
+    this.#counted = performance.now();
+    this.#used = await this.#room.used();
+    if (this.#used <= most) return;
+    await this.#room.trim(most);
+    this.#used = await this.#room.used();
+  }
+
+  #later(): void {
+    clearTimeout(this.#sweep);
+    if (this.#closed) return;
+    const pause = Math.min(SWEEP_MOST, Math.max(SWEEP_LEAST, this.#policy.ttl / 4));
+    this.#sweep = setTimeout(() => void this.#takeBack(), pause);
+    this.#sweep.unref();
+  }
+
+  async #takeBack(): Promise<void> {
+    try {
+      while (!this.#closed && (await this.#room.expire()) > 0) await Bun.sleep(50);
+      await this.owner.buryAll();
+    } catch (error) {
+      this.#log.warn("what has run out could not be taken back; it is tried again", {
+        reason: (error as Error).message,
+      });
+    }
+    this.#later();
+  }
+
+  /** Waits for what is being written. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#sweep);
+    const kept = this.owner.close().then(() => Promise.all(this.#saving.values()));
+    await Promise.race([kept, Bun.sleep(LAST)]);
+  }
+}
+
+/** The store may be busy with another process for a moment. */
+async function retried(write: () => Promise<void>): Promise<void> {
+  for (let pause = 50; ; pause *= 3) {
+    try {
+      return await write();
+    } catch (error) {
+      if (pause > 5000) throw error;
+      await Bun.sleep(pause);
+    }
+  }
+}
+
+/** An answer that needs the store has none without it. */
+export async function reached<T>(asked: Promise<T>): Promise<T> {
+  try {
+    return await asked;
+  } catch (cause) {
+    throw new Failure("overloaded", {
+      code: "store_unavailable",
+      message: "the store of this server cannot be reached, so nothing that it keeps can be looked up; try again",
+      retryAfter: 2,
+      cause,
+    });
+  }
+}

@@ -1,0 +1,83 @@
+// What a request wants of kept answers: puts what it goes on from before its input, and says whether its own answer is kept.
+
+import { Failure, invalid } from "../../core/failure.ts";
+import type { Decoded, Keep } from "../../core/hooks.ts";
+import type { Item } from "../../core/turn.ts";
+import type { RunningExchange } from "../exchange.ts";
+import { reached } from "./index.ts";
+import { Keeping } from "./keeping.ts";
+
+/** Undefined where nothing is wanted of what is kept. Changes the turn's input. */
+export async function recall(exchange: RunningExchange, decoded: Decoded): Promise<Keeping | undefined> {
+  const { keep } = decoded;
+  if (!keep) return undefined;
+  const { store } = exchange.gateway.config.responses;
+  const refers = keep.previous !== undefined || keep.conversation !== undefined;
+  if (store === "off") {
+    if (keep.store === true || refers || keep.background) throw offFailure(nameOf(keep));
+    return undefined;
+  }
+  const isTurn = exchange.operation === "turn";
+  if (keep.background && !isTurn) throw invalid("background", "only a response can be made in the background");
+  const kept = isTurn && (keep.background || keep.store === true || (store === "all" && keep.store !== false));
+  if (!kept && !refers) return undefined;
+  const own = decoded.turn.input;
+  const before = refers ? await earlier(exchange, keep) : { items: [], session: undefined };
+  if (before.items.length > 0) decoded.turn.input = [...before.items, ...own];
+  return new Keeping(exchange, { keep, kept, own: own.length, session: before.session });
+}
+
+async function earlier(exchange: RunningExchange, keep: Keep): Promise<{ items: Item[]; session: string | undefined }> {
+  const { id: licence } = exchange.principal;
+  const { stored } = exchange.gateway.services;
+  if (keep.conversation !== undefined) {
+    const { conversation } = keep;
+    if (!(await reached(stored.conversations.get(licence, conversation)))) throw missing("conversation", conversation);
+    const rows = await reached(stored.conversations.items(licence, conversation));
+    return { items: rows.map(({ body }) => JSON.parse(body) as Item), session: conversation };
+  }
+  const previous = keep.previous as string;
+  const kept = await stored.response(licence, previous);
+  if (!kept) throw missing("previous", previous);
+  if (kept.status !== "completed" && kept.status !== "incomplete")
+    throw invalid(
+      "previous_response_id",
+      `the response ${previous} is ${kept.status}: only a finished one can be gone on from`,
+    );
+  const { output } = JSON.parse(kept.body) as { output: Item[] };
+  return { items: [...(JSON.parse(kept.context) as Item[]), ...output], session: kept.session ?? undefined };
+}
+
+/** Another licence's is as little there as one that never was. */
+export function missing(what: "response" | "previous" | "conversation" | "item", id: string): Failure {
+  const said = {
+    response: { message: `there is no response ${JSON.stringify(id)} here`, param: "response_id" },
+    previous: { message: `Previous response with id ${JSON.stringify(id)} not found`, param: "previous_response_id" },
+    conversation: { message: `there is no conversation ${JSON.stringify(id)} here`, param: "conversation" },
+    item: { message: `there is no item ${JSON.stringify(id)} in this conversation`, param: "item_id" },
+  }[what];
+  const why =
+    what === "response" || what === "previous"
+      ? ": answers to `store: true` are kept, for a time and for their own licence"
+      : "";
+  return new Failure("unknown_path", {
+    code: what === "previous" ? "previous_response_not_found" : `${what}_not_found`,
+    message: `${said.message}${why}`,
+    param: said.param,
+    shouldRetry: false,
+  });
+}
+
+function nameOf({ previous, conversation, background }: Keep): string {
+  if (previous !== undefined) return "previous_response_id";
+  if (conversation !== undefined) return "conversation";
+  return background ? "background" : "store";
+}
+
+export function offFailure(param: string): Failure {
+  return invalid(
+    param,
+    `${param} needs responses to be kept, and this server keeps none (responses.store is off in its configuration); send the whole conversation in input`,
+    "unsupported_parameter",
+  );
+}
