@@ -65,9 +65,9 @@ describe.skipIf(!dataPresent)("recorded Responses streams through the running ga
           expect(told.ending).toEqual({ errors: [], complete: true });
           expect(told.said).toEqual(expected);
           // What passes byte for byte is as valid as it came: some recordings were edited, some are ahead of the schema.
-          expect(told.faults).toEqual(
-            client.name === "responses" ? faultsOf("openai.ResponseStreamEvent", events) : [],
-          );
+          const faults = client.name === "responses" ? faultsOf("openai.ResponseStreamEvent", events) : [];
+          expect(told.faults.filter((one) => !faults.includes(one))).toEqual([]);
+          expect(told.faults.join()).not.toContain("must have required property 'error'");
           for (const text of texts.slice(1)) expect(plain(text)).toBe(plain(texts[0] as string));
           if (client.name === "responses") expectIdentity(texts, file);
           if (client.name === "gemini") await expectArray(client, index, expected);
@@ -132,5 +132,13 @@ function expectIdentity(texts: readonly string[], file: string): void {
   const recorded = Buffer.from(dataBytes(`recordings/${file}`));
   const terminal = eventsOf(recorded).find((event) => /^response\.(completed|incomplete)$/.test(event.type));
   const before = recorded.subarray(0, recorded.indexOf(terminal?.raw as Uint8Array)).toString();
-  for (const text of texts) expect(text.slice(0, before.length)).toBe(before);
+  // Openings that lack what the official types require get it; one recording's were cut short by hand.
+  const bare = !/"parallel_tool_calls"/.test(before);
+  for (const text of texts)
+    if (bare) expect(withoutOpenings(text)).toStartWith(withoutOpenings(before));
+    else expect(text.slice(0, before.length)).toBe(before);
+}
+
+function withoutOpenings(text: string): string {
+  return text.replaceAll(/event: response\.(?:created|in_progress)\n.*\n\n/g, "");
 }
