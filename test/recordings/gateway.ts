@@ -15,6 +15,8 @@ export interface Gateway extends AsyncDisposable {
   post(path: string, body: unknown, headers?: Record<string, string>): Promise<Response>;
   /** The receipt of an answer; written before the answer's last byte. */
   receipt(answer: Response): Json | undefined;
+  /** The log so far. */
+  log(): string;
 }
 
 export async function startFromSource(config: Json, env: Record<string, string> = {}): Promise<Gateway> {
@@ -27,9 +29,21 @@ export async function startFromSource(config: Json, env: Record<string, string> 
     env: { PATH: process.env.PATH ?? "", HOME: folder, CODEXD_LOG: "error", ...env },
     stdin: "ignore",
     stdout: "pipe",
-    stderr: "inherit",
+    stderr: "pipe",
   });
-  const base = await listening(child.stdout);
+  let log = "";
+  const logging = (async () => {
+    const decoder = new TextDecoder();
+    for await (const piece of child.stderr) {
+      log += decoder.decode(piece, { stream: true });
+      // Who asked for a log reads it here; errors that nobody expects are to be seen.
+      if (env.CODEXD_LOG === undefined) process.stderr.write(piece);
+    }
+  })();
+  const base = await listening(child.stdout).catch(async (error: Error) => {
+    await logging;
+    throw new Error(`${error.message}${log}`);
+  });
   return {
     base,
     post: (path, body, headers = {}) =>
@@ -47,6 +61,7 @@ export async function startFromSource(config: Json, env: Record<string, string> 
         database.close();
       }
     },
+    log: () => log,
     async [Symbol.asyncDispose]() {
       child.kill("SIGKILL");
       await child.exited;
