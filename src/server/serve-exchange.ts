@@ -139,7 +139,9 @@ async function replied(exchange: RunningExchange, { reply, link }: Replied, traf
   if (exchange.operation !== "compact") return await delivered(exchange, begin, traffic);
   const { response, terminal } = await collected(exchange, await begin());
   exchange.settle("ok", { usage: usageIn(terminal) });
-  return Response.json(response, { headers: exchange.responseHeaders() });
+  return Response.json(exchange.arrival.dialect.reply(response, exchange.context()), {
+    headers: exchange.responseHeaders(),
+  });
 }
 
 /** What the turn's model is called when a plugin answers before the one that resolves names has run; an unknown name stands for itself. */
@@ -281,7 +283,7 @@ async function count(exchange: RunningExchange): Promise<Response> {
   return Response.json(counted, { headers: exchange.responseHeaders() });
 }
 
-/** `/responses/compact`: unary both ways, the body as it came but for the model's name. */
+/** `/responses/compact`: unary both ways. */
 async function compact(exchange: RunningExchange): Promise<Response> {
   if (exchange.stream) throw invalid("stream", "compaction is not streamed: leave stream out or send false");
   exchange.prepare();
@@ -291,7 +293,8 @@ async function compact(exchange: RunningExchange): Promise<Response> {
 function compacted(exchange: RunningExchange, body: Record<string, unknown>): Response {
   exchange.first();
   exchange.settle("ok");
-  return Response.json(body, { headers: exchange.responseHeaders() });
+  const whole = exchange.arrival.dialect.reply({ object: "response.compaction", ...body }, exchange.context());
+  return Response.json(whole, { headers: exchange.responseHeaders() });
 }
 
 function unsupported({ route }: Arrival): Failure {

@@ -171,7 +171,7 @@ function mergedParts(text: string): Part[] {
 
 const unsigned = ({ functionCall: call, ...part }: Part): Part => ({
   ...without(part, "thoughtSignature"),
-  ...(call ? { functionCall: without(call as unknown as Json, "id") as Part["functionCall"] } : {}),
+  ...(call ? { functionCall: without(call, "id") as { name: string } } : {}),
 });
 
 export const CLIENTS: readonly Client[] = [

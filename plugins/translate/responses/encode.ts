@@ -57,7 +57,7 @@ function terminal(event: Event, created: Event | undefined, done: readonly Event
     const { id, created_at, model } = responseOf(created);
     const status = event.type.slice("response.".length);
     const said = { id, created_at, model, status, ...response };
-    const output = isWhole(said.output, done) ? said.output : itemsOf(done);
+    const output = isWhole(response?.output, done) ? response?.output : itemsOf(done);
     return Event.of({ ...event.data, response: completeResponse({ ...said, output }, context) });
   }
   if (!response || event.type === "response.failed") return event;
