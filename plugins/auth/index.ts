@@ -13,6 +13,8 @@ const oneOf = (values: readonly string[], description?: string) =>
     description === undefined ? {} : { description },
   );
 
+const atLeastOne = (description: string) => Type.Optional(Type.Integer({ minimum: 1, description }));
+
 const Key = Type.Object(
   {
     id: Type.String({ minLength: 1, description: "Name of the licence in receipts and logs." }),
@@ -25,6 +27,11 @@ const Key = Type.Object(
       oneOf(["both", "reasoning_content", "reasoning", "think", "none"], "How reasoning is shown on the chat dialect."),
     ),
     admin: Type.Optional(Type.Boolean({ description: "May use /admin and /metrics." })),
+    requestsPerMinute: atLeastOne("Requests in a minute, which begins with the first of them."),
+    requestsPerDay: atLeastOne("Requests in 24 hours, which begin with the first of them."),
+    tokensPerMinute: atLeastOne("Input and output tokens in a minute."),
+    tokensPerDay: atLeastOne("Input and output tokens in 24 hours."),
+    streams: atLeastOne("Exchanges under way at once."),
   },
   { additionalProperties: false },
 );

@@ -1,13 +1,12 @@
 // Shows the effective configuration in the shape of the file, with every secret masked, and what looks wrong in it.
 
-import { isSecretName } from "./check.ts";
-import type { AccountConfig, Config } from "./load.ts";
+import { matchesGlob } from "../core/glob.ts";
+import type { AccountConfig, Config, PluginConfig, PluginShape } from "./load.ts";
+import { MASK, masked } from "./mask.ts";
 import { formatDuration, formatSize } from "./quantity.ts";
 
-const MASK = "********";
-
 /** The effective values as a file would have them; `CODEXD_KEYS`, `CODEXD_LOG…` and `--sandbox` under `environment`. */
-export function presentConfig(config: Config): Record<string, unknown> {
+export function presentConfig(config: Config, plugins: readonly PluginShape[] = []): Record<string, unknown> {
   const { streams, body, retries, ...times } = config.limits;
   const durations = Object.entries(times).map(([name, ms]) => [name, formatDuration(ms)]);
   return {
@@ -18,8 +17,10 @@ export function presentConfig(config: Config): Record<string, unknown> {
     reasoning: config.reasoning,
     responses: presentResponses(config.responses),
     data: config.data,
-    store: config.store,
-    counters: config.counters,
+    store: maskUrl(config.store),
+    counters: maskUrl(config.counters),
+    quotas: config.quotas,
+    ...(config.prices ? { prices: config.prices } : {}),
     upstreams: Object.fromEntries(
       config.upstreams.map(({ name, baseUrl, issuer, chatgptUrl, accounts, ...rest }) => [
         name,
@@ -33,9 +34,7 @@ export function presentConfig(config: Config): Record<string, unknown> {
       ]),
     ),
     models: config.models,
-    plugins: config.plugins.map(({ name, options }) =>
-      options === undefined ? name : { [name]: maskSecrets(options) },
-    ),
+    plugins: config.plugins.map((plugin) => presentPlugin(plugin, plugins)),
     environment: { keys: config.keys.map(() => MASK), log: config.log, sandbox: config.sandbox },
   };
 }
@@ -51,6 +50,13 @@ export function warningsOf(config: Config): string[] {
           : "; every request to it will fail";
       warnings.push(`upstreams.${name}: no account${help}`);
     }
+  }
+  const names = [...config.upstreams.map(({ name }) => name), ...(config.sandbox ? ["sandbox"] : [])];
+  for (const [at, { upstream }] of config.quotas.entries()) {
+    if (upstream !== undefined && !names.some((name) => matchesGlob(upstream, name)))
+      warnings.push(
+        `quotas[${at}].upstream: there is no upstream ${upstream}, so it limits nothing; there are: ${names}`,
+      );
   }
   const chain = config.plugins.map(({ name }) => name);
   if (!chain.includes("auth"))
@@ -73,22 +79,26 @@ function presentResponses({ store, ttl, maxBytes, key }: Config["responses"]): R
   };
 }
 
+/** An entry as it would stand in the file; a plugin from a file under its path. */
+function presentPlugin(
+  { name, file, options, timeout, ...settings }: PluginConfig,
+  plugins: readonly PluginShape[],
+): unknown {
+  const key = file ?? name;
+  const beside = { ...settings, ...(timeout === undefined ? {} : { timeout: formatDuration(timeout) }) };
+  if (options === undefined && Object.keys(beside).length === 0) return key;
+  const schema = plugins.find((plugin) => plugin.name === name)?.options;
+  return { [key]: options === undefined ? null : masked(options, schema), ...beside };
+}
+
 function presentAccount(account: AccountConfig): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(account).map(([key, value]) => [key, key === "accessToken" || key === "apiKey" ? MASK : value]),
   );
 }
 
-/** Masks texts and numbers under secret-looking names, at any depth; a list of mappings under such a name is looked into. */
-function maskSecrets(value: unknown, isSecret = false): unknown {
-  if (Array.isArray(value)) return value.map((each) => maskSecrets(each, isSecret));
-  if (typeof value === "object" && value !== null) {
-    return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, maskSecrets(each, isSecretName(key))]));
-  }
-  return isSecret && value !== null && typeof value !== "boolean" ? MASK : value;
-}
-
-function maskUrl(text: string): string {
+/** An address without the name and the password in it. */
+export function maskUrl(text: string): string {
   if (!URL.canParse(text)) return text;
   const url = new URL(text);
   if (url.username === "" && url.password === "") return text;

@@ -19,6 +19,7 @@ import type { Attempt, Prepared, Upstream } from "../upstream/index.ts";
 import { permitDialect } from "./admission.ts";
 import type { Gateway } from "./gateway.ts";
 import { compact, run } from "./inner.ts";
+import type { Holding } from "./limits/holding.ts";
 import type { Recollection } from "./reasoning-memory.ts";
 import type { Keeping } from "./stored/keeping.ts";
 
@@ -90,6 +91,8 @@ export class RunningExchange implements Exchange {
   #firstMs: number | null = null;
   #settled = false;
   onSettled: (() => void) | undefined;
+  /** What it has taken of the limits that its licence is under; undefined when there are none. */
+  holding: Holding | undefined;
   /** Finished items, for a client that may refer to them instead of sending them again. */
   readonly #finished: Event[] = [];
   #mayRefer = false;
@@ -148,6 +151,12 @@ export class RunningExchange implements Exchange {
         `the header x-codexd-reasoning is ${JSON.stringify(style)}; legal: ${STYLES.join(", ")}`,
       );
     this.reasoning = (style as ReasoningStyle | null) ?? principal.reasoning ?? config.reasoning;
+  }
+
+  /** Takes its place among what the licence may ask for. Throws the refusal. */
+  async limit(): Promise<void> {
+    this.holding = this.gateway.limiter.holding(this.principal);
+    await this.holding?.enter();
   }
 
   #flag(name: string): boolean | undefined {
@@ -274,6 +283,8 @@ export class RunningExchange implements Exchange {
     const headers = new Headers(this.heard ?? upstream);
     if (this.heard) for (const [name, value] of upstream ?? []) headers.set(name, value);
     for (const [name, value] of this.answerHeaders) headers.set(name, value);
+    const limits = this.holding?.headers(this.arrival.dialect) ?? {};
+    for (const [name, value] of Object.entries(limits)) headers.set(name, value);
     headers.set("x-request-id", this.id);
     if (this.turn.model !== "") headers.set("x-codexd-model", headerText(this.turn.model));
     if (this.effort !== undefined) headers.set("x-codexd-effort", headerText(this.effort));
@@ -297,8 +308,17 @@ export class RunningExchange implements Exchange {
       this.gateway.services.items.keep(this.principal.id, this.session.id || null, this.#finished);
     if (this.attempt.unverified) this.#recollection?.forget();
     if (outcome === "ok") this.#recollection?.keep({ account: this.account, open: this.upstream?.wire === "chat" });
-    if (options.record !== false) this.gateway.chain.settled(this.#receipt(outcome, options), this);
+    const receipt = this.#receipt(outcome, options);
+    this.holding?.settle(receipt);
+    if (options.record !== false) this.#record(receipt);
     this.onSettled?.();
+  }
+
+  #record(receipt: Receipt): void {
+    const { metrics, served } = this.gateway.services;
+    metrics.count(receipt);
+    served.note(receipt);
+    this.gateway.chain.settled(receipt, this);
   }
 
   get settled(): boolean {

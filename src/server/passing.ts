@@ -28,6 +28,7 @@ export async function pass(request: Request, path: string, place: Place): Promis
   try {
     exchange.admit(await authenticate(request, url, peer, gateway, around.loopback));
     enter(exchange, traffic);
+    await exchange.limit();
     const upstream = gateway.upstreams.find((one) => one.kind === "chatgpt");
     if (!upstream)
       throw new Failure("unsupported", {

@@ -36,6 +36,9 @@ export async function serveExchange(
     const { operation } = arrival.route;
     if (operation === "unsupported") throw unsupported(arrival);
     if (isStored(operation)) return await storedAnswer(exchange, operation);
+    exchange.operation = arrival.dialect.operationOf?.({ params: arrival.params }) ?? operation;
+    // Clients count all the time, and it costs nobody anything.
+    if (exchange.operation !== "count") await exchange.limit();
     await decode(exchange);
     if (!gateway.chain.operations.has(exchange.operation)) throw unsupported(arrival);
     return await answer(exchange, traffic);
@@ -47,7 +50,6 @@ export async function serveExchange(
 async function decode(exchange: RunningExchange): Promise<void> {
   const { arrival, gateway } = exchange;
   const { dialect, params, url } = arrival;
-  exchange.operation = dialect.operationOf?.({ params }) ?? exchange.operation;
   const body = await readJson(arrival.request, gateway.config.limits.body);
   const sessionId = takeSessionId(body);
   const decoded = dialect.decode({
@@ -81,6 +83,7 @@ async function answer(exchange: RunningExchange, traffic: Traffic): Promise<Resp
   exchange.chosen = upstream;
   const instead = await gateway.chain.upstream(exchange);
   if (instead) return await replied(exchange, instead, traffic);
+  await limited(exchange);
   if (exchange.operation === "compact") return await compact(exchange);
   exchange.keeping?.fit();
   exchange.prepare();
@@ -92,6 +95,11 @@ async function answer(exchange: RunningExchange, traffic: Traffic): Promise<Resp
       ...opening(exchange),
     });
   return await delivered(exchange, begin, traffic);
+}
+
+/** The limits of models and upstreams, and what the turn will cost. Throws the refusal. */
+async function limited({ holding, principal, turn, upstream, gateway }: RunningExchange): Promise<void> {
+  await holding?.ask(turn, gateway.limiter.scoped(principal, turn.model, upstream?.name ?? ""));
 }
 
 /** In the form that the client asked for. */
