@@ -1,11 +1,13 @@
 // What every request meets first: the root's own pages, and checks that need neither a licence nor a route.
 
 import { Failure, failureOf } from "../core/failure.ts";
+import type { Principal } from "../core/hooks.ts";
 import { accountGauges } from "./account-gauges.ts";
 import { authenticate, isOneHost } from "./admission.ts";
 import { openaiDialect } from "./envelope.ts";
 import type { Gateway } from "./gateway.ts";
 import type { Metrics } from "./metrics.ts";
+import { pluginMetrics, readiness } from "./plugins/report.ts";
 import { renderFailure } from "./render.ts";
 import type { Surroundings } from "./surroundings.ts";
 import type { Traffic } from "./traffic.ts";
@@ -30,13 +32,12 @@ export async function frontAnswer(request: Request, front: Front): Promise<Respo
     return text(426, "WebSocket is not supported here; use HTTP\n");
   const path = pathOf(request.url);
   // Clients probe with it; a balancer may too, and has to be told the truth.
-  if (method === "HEAD")
-    return new Response(null, { status: path === "/readyz" && front.traffic.draining ? 503 : 200 });
+  if (method === "HEAD") return new Response(null, { status: path === "/readyz" ? ready(front).status : 200 });
   switch (path) {
     case "/healthz":
       return text(200, "ok\n");
     case "/readyz":
-      return front.traffic.draining ? text(503, "draining\n") : text(200, "ready\n");
+      return ready(front);
     case "/api/hello":
       return new Response(null);
     case "/metrics":
@@ -46,14 +47,29 @@ export async function frontAnswer(request: Request, front: Front): Promise<Respo
       return await (await import("./docs.ts")).docsAnswer(path, front.gateway);
   }
   if (path.startsWith("/docs/")) return await (await import("./docs.ts")).docsAnswer(path, front.gateway);
-  if (path === "/admin" || path.startsWith("/admin/")) return await guarded(request, front, () => nothingThere(path));
+  if (path === "/admin" || path.startsWith("/admin/"))
+    return await guarded(request, front, async (url, principal) => {
+      // Loaded with the first question: a server that is just starting has better things to do.
+      const { adminAnswer } = await import("./admin/index.ts");
+      return (await adminAnswer(request, url, principal as Principal, front)) ?? nothingThere(path);
+    });
   return undefined;
+}
+
+/** A plugin that may be skipped is only told of, as is Redis while it is away; without one that may not, no exchange could be served. */
+function ready({ gateway, traffic }: Front): Response {
+  const { off, serves } = readiness(gateway.chain);
+  const status = traffic.draining ? "draining" : serves ? "ready" : "plugin_off";
+  const counters = gateway.services.counters.alone ? { counters: "alone" } : {};
+  return Response.json({ status, off, ...counters }, { status: status === "ready" ? 200 : 503 });
 }
 
 function scrape({ gateway, metrics, traffic }: Front): Response {
   const body =
     metrics.render({ open: traffic.live.size, draining: traffic.draining }) +
-    accountGauges(gateway.upstreams, gateway.services.clock());
+    accountGauges(gateway.upstreams, gateway.services.clock()) +
+    pluginMetrics(gateway.chain) +
+    gateway.services.limitGauges.render(gateway.services.counters);
   return new Response(body, { headers: { "content-type": "text/plain; version=0.0.4; charset=utf-8" } });
 }
 
@@ -62,13 +78,18 @@ function nothingThere(path: string): Response {
 }
 
 /** Admin licences only; a scrape from this very host needs none, unless a proxy made it look so (interface.md). */
-async function guarded(request: Request, front: Front, answer: () => Response): Promise<Response> {
+async function guarded(
+  request: Request,
+  front: Front,
+  answer: (url: URL, principal: Principal | undefined) => Response | Promise<Response>,
+): Promise<Response> {
   const { gateway, around } = front;
   const url = new URL(request.url);
   const peer = around.peerOf(request);
+  let principal: Principal | undefined;
   try {
     if (url.pathname !== "/metrics" || !isDirectLoopback(request.headers, peer)) {
-      const principal = await authenticate(request, url, peer, gateway, around.loopback);
+      principal = await authenticate(request, url, peer, gateway, around.loopback);
       if (principal.id === "local")
         throw new Failure("authentication", {
           code: "invalid_api_key",
@@ -80,7 +101,7 @@ async function guarded(request: Request, front: Front, answer: () => Response): 
           message: `${url.pathname} needs an admin licence, and ${principal.id} is none`,
         });
     }
-    return answer();
+    return await answer(url, principal);
   } catch (thrown) {
     return renderFailure(failureOf(thrown), openaiDialect(gateway), {
       codexClient: false,

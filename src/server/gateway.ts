@@ -5,12 +5,16 @@ import type { Config, UpstreamConfig } from "../config/load.ts";
 import type { Failure } from "../core/failure.ts";
 import type { Dialect, Licence, Log, Plugin } from "../core/hooks.ts";
 import type { Mint } from "../core/mint.ts";
+import type { Counters } from "../store/counters/index.ts";
 import type { Store } from "../store/index.ts";
 import { type AccountConfig, createUpstream, type Transport, type Upstream } from "../upstream/index.ts";
 import type { Sandbox } from "../upstream/sandbox/index.ts";
 import { Chain } from "./chain.ts";
 import type { ItemMemory } from "./item-memory.ts";
 import type { LastServed } from "./last-served.ts";
+import type { LimitGauges } from "./limits/gauges.ts";
+import { Limiter } from "./limits/limiter.ts";
+import type { Metrics } from "./metrics.ts";
 import { Catalogue } from "./models.ts";
 import type { SharedHost } from "./plugins/host.ts";
 import { Pulse } from "./pulse.ts";
@@ -27,7 +31,10 @@ export interface Services {
   items: ItemMemory;
   reasoning: ReasoningMemory;
   served: LastServed;
+  metrics: Metrics;
   stored: Stored;
+  counters: Counters;
+  limitGauges: LimitGauges;
 }
 
 /** An exchange that is not over: what a drain waits for, and ends when its time is up. */
@@ -42,6 +49,7 @@ export interface Gateway {
   upstreams: Upstream[];
   models: Catalogue;
   pulse: Pulse;
+  limiter: Limiter;
   services: Services;
   dispose(): Promise<void>;
 }
@@ -71,6 +79,7 @@ export function createGateway(config: Config, services: Services, builtIn: reado
     upstreams,
     models,
     pulse: new Pulse(config.limits.heartbeat),
+    limiter: new Limiter(config, services),
     services,
     async dispose() {
       await chain.dispose();
@@ -87,7 +96,7 @@ export function upstreamsOf(
     mint,
     version,
     store,
-  }: Omit<Services, "store" | "items" | "reasoning" | "served" | "stored"> & { store?: Pick<Store, "accounts"> },
+  }: Pick<Services, "log" | "mint" | "clock" | "version"> & { store?: Pick<Store, "accounts"> },
 ): Upstream[] {
   const { connect, firstByte, idle } = config.limits;
   const accountsWith = (setting: AccountsSetting) => (configs: readonly AccountConfig[], missing?: string) =>

@@ -3,15 +3,19 @@
 import { readFileSync, watch } from "node:fs";
 import { dirname } from "node:path";
 import type { Config } from "../config/load.ts";
+import { maskUrl } from "../config/present.ts";
 import { Failure } from "../core/failure.ts";
 import type { Plugin } from "../core/hooks.ts";
 import type { Mint } from "../core/mint.ts";
+import { openCounters } from "../store/counters/index.ts";
 import { openStore } from "../store/index.ts";
 import type { App } from "./app.ts";
 import { frontAnswer } from "./front.ts";
 import { createGateway, type Gateway, type Services } from "./gateway.ts";
 import { ItemMemory } from "./item-memory.ts";
 import { LastServed } from "./last-served.ts";
+import { catchLateErrors } from "./late-errors.ts";
+import { LimitGauges } from "./limits/gauges.ts";
 import { createLog } from "./log.ts";
 import { Metrics } from "./metrics.ts";
 import { ReasoningMemory } from "./reasoning-memory.ts";
@@ -63,13 +67,13 @@ class Server implements Serving {
   readonly #options: ServeOptions;
   readonly #services: Services;
   readonly #traffic: Traffic = { live: new Set(), draining: false };
-  readonly #metrics = new Metrics();
   readonly #ended = Promise.withResolvers<number>();
   readonly #loopback: boolean;
   #gateway: Gateway;
   #app: Promise<App> | undefined;
   #server: ReturnType<typeof Bun.serve> | undefined;
   #signals = 0;
+  #uncaught: (() => void) | undefined;
 
   constructor(config: Config, options: ServeOptions, own: Pick<Services, "store" | "log">) {
     this.#options = options;
@@ -82,7 +86,10 @@ class Server implements Serving {
       items: new ItemMemory(stored.shelf),
       reasoning: new ReasoningMemory(),
       served: new LastServed(),
+      metrics: new Metrics(),
       stored,
+      counters: openCounters(config.counters, own.log),
+      limitGauges: new LimitGauges(),
     };
     this.#loopback = isLoopback(config.server.host);
     this.#gateway = this.#build(config);
@@ -102,18 +109,7 @@ class Server implements Serving {
   }
 
   #build(config: Config): Gateway {
-    const counter: Plugin<never> = {
-      name: "metrics",
-      apiVersion: 1,
-      setup: () => ({
-        settled: (receipt) => {
-          this.#metrics.count(receipt);
-          this.#services.served.note(receipt);
-        },
-      }),
-    };
-    const plugins = [...config.plugins, { name: counter.name }];
-    const gateway = createGateway({ ...config, plugins }, this.#services, [...this.#options.builtIn, counter]);
+    const gateway = createGateway(config, this.#services, this.#options.builtIn);
     gateway.chain.start({ host: config.server.host, loopback: isLoopback(config.server.host) });
     return gateway;
   }
@@ -122,6 +118,7 @@ class Server implements Serving {
     const { host, port } = this.#gateway.config.server;
     this.#server = this.#listen(host, port);
     setTimeout(() => this.#prepare(), PREPARE).unref();
+    this.#uncaught = catchLateErrors(this.#services.log, () => this.#gateway.chain.links);
     process.on("SIGTERM", () => void this.#signalled());
     process.on("SIGINT", () => void this.#signalled());
     process.on("SIGHUP", () => void this.#reload());
@@ -175,7 +172,12 @@ class Server implements Serving {
       peerOf: (one: Request) => this.#server?.requestIP(one)?.address ?? "unknown",
       loopback: this.#loopback,
     };
-    const front = await frontAnswer(request, { gateway, traffic: this.#traffic, around, metrics: this.#metrics });
+    const front = await frontAnswer(request, {
+      gateway,
+      traffic: this.#traffic,
+      around,
+      metrics: this.#services.metrics,
+    });
     return front ?? (await this.#application()).fetch(request);
   }
 
@@ -188,6 +190,7 @@ class Server implements Serving {
         ["server.host", now.server.host, config.server.host],
         ["server.port", now.server.port, config.server.port],
         ["data", now.data, config.data],
+        ["counters", maskUrl(now.counters), maskUrl(config.counters)],
       ] as const) {
         if (before !== after) log.warn(`${key} takes effect at the next start`, { now: before, configured: after });
       }
@@ -258,8 +261,10 @@ class Server implements Serving {
     await this.#server?.stop(true);
     await this.#gateway.dispose();
     await this.#services.items.close();
+    await this.#services.counters.close();
     await this.#services.stored.close();
     await this.#services.store.close();
+    this.#uncaught?.();
     this.#ended.resolve(0);
   }
 }

@@ -12,7 +12,7 @@ const plain = (description: string): Json => ({
   description,
   content: { "text/plain": { schema: { type: "string" } } },
 });
-const refused = (description: string): Json => ({ description, content: json(schema("ErrorResponse")) });
+export const refused = (description: string): Json => ({ description, content: json(schema("ErrorResponse")) });
 const anything: Json = { type: "object", additionalProperties: true };
 const string: Json = { type: "string" };
 
@@ -193,12 +193,32 @@ const open = (operationId: string, summary: string, responses: Json, security: J
 });
 const nothing = { 200: { description: "Nothing but the status" } };
 
+const READINESS: Json = {
+  type: "object",
+  required: ["status", "off"],
+  properties: {
+    status: { type: "string", enum: ["ready", "draining", "plugin_off"] },
+    off: {
+      type: "array",
+      description: "Plugins that are switched off because they kept failing",
+      items: {
+        type: "object",
+        required: ["plugin", "onError", "reason"],
+        properties: { plugin: string, onError: { type: "string", enum: ["fail", "skip"] }, reason: string },
+      },
+    },
+  },
+};
+
 /** At the root, without a licence but for the metrics. */
 export const ROOT_ROUTES: readonly { path: string; detail: Json }[] = [
   { path: "/healthz", detail: open("getHealth", "Whether the process is alive", { 200: plain("Alive") }) },
   {
     path: "/readyz",
-    detail: open("getReadiness", "Whether it may take traffic", { 200: plain("Ready"), 503: plain("Draining") }),
+    detail: open("getReadiness", "Whether it may take traffic", {
+      200: { description: "Ready", content: json(READINESS) },
+      503: { description: "Draining, or a plugin that it cannot do without is switched off", content: json(READINESS) },
+    }),
   },
   {
     path: "/metrics",

@@ -48,5 +48,6 @@ export const TAGS: readonly { name: string; description: string }[] = [
   { name: "Models", description: "Which models there are, in the caller's dialect" },
   { name: "Codex", description: "What the Codex CLI also calls, passed as it is to an upstream of kind chatgpt" },
   { name: "Server", description: "Health, metrics and this document; at the root, not below the base path" },
+  { name: "Admin", description: "What operators ask a running server, with an admin licence; at the root" },
   { name: "Not built", description: "Paths of the public APIs that are known and answered with 501" },
 ];

@@ -6,6 +6,7 @@ import type { Dialect, Log, Plugin } from "../core/hooks.ts";
 import { countingMint } from "../core/mint.ts";
 import { Chain } from "./chain.ts";
 import { LIMIT_ROUTES } from "./limits-seen.ts";
+import { ADMIN_OPERATIONS } from "./openapi-admin.ts";
 import * as components from "./openapi-components.ts";
 import * as parts from "./openapi-parts.ts";
 import { DESCRIPTION, TAGS } from "./openapi-text.ts";
@@ -96,6 +97,7 @@ function operationsOf(dialects: readonly Dialect[], base: string): Operation[] {
   return [
     ...below.map(({ path, ...rest }) => ({ ...rest, path: base + path })),
     ...parts.ROOT_ROUTES.map(({ path, detail }) => ({ method: "GET", path, detail })),
+    ...ADMIN_OPERATIONS,
   ];
 }
 

@@ -7,6 +7,7 @@ import SwaggerParser from "@apidevtools/swagger-parser";
 import { version } from "../../package.json";
 import { builtIn } from "../../plugins/index.ts";
 import type { Dialect, Plugin } from "../../src/core/hooks.ts";
+import { ADMIN_ROUTES } from "../../src/server/admin/routes.ts";
 import { LIMIT_ROUTES } from "../../src/server/limits-seen.ts";
 import { documentOf } from "../../src/server/openapi.ts";
 import { MODEL_ROUTES, PASSED, routesOf, UNBUILT } from "../../src/server/routes.ts";
@@ -166,6 +167,7 @@ describe("routes and document agree", () => {
       ...LIMIT_ROUTES.map(({ path }) => `GET ${base}${path}`),
       ...UNBUILT.map(({ method, path }) => wild(method, path, "rest")),
       `GET ${base}/api/hello`,
+      ...ADMIN_ROUTES.map(({ method, path }) => `${method} ${written(path)}`),
       ...["/healthz", "/readyz", "/metrics", "/openapi.json", "/docs", "/api/hello"].map((path) => `GET ${path}`),
     ];
   }

@@ -10,8 +10,11 @@ import { createApp } from "../../server/app.ts";
 import { createGateway, type Gateway, type Services } from "../../server/gateway.ts";
 import { ItemMemory } from "../../server/item-memory.ts";
 import { LastServed } from "../../server/last-served.ts";
+import { LimitGauges } from "../../server/limits/gauges.ts";
+import { Metrics } from "../../server/metrics.ts";
 import { ReasoningMemory } from "../../server/reasoning-memory.ts";
 import { Stored } from "../../server/stored/index.ts";
+import { openCounters } from "../../store/counters/index.ts";
 import { openStore } from "../../store/index.ts";
 import { isThere } from "../store.ts";
 import { versionInfo } from "../version.ts";
@@ -64,6 +67,9 @@ function fixed(): Omit<Services, "store" | "stored"> {
     items: new ItemMemory(),
     reasoning: new ReasoningMemory(),
     served: new LastServed(),
+    metrics: new Metrics(),
+    counters: openCounters("memory", QUIET),
+    limitGauges: new LimitGauges(),
   };
 }
 

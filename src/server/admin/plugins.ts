@@ -1,0 +1,63 @@
+// `GET /admin/plugins`: the chain as it runs, what its hooks cost, and who is switched off.
+
+import { reportOf } from "../plugins/report.ts";
+import type { AdminRoute } from "./routes.ts";
+
+const string = { type: "string" };
+const number = { type: "number" };
+const integer = { type: "integer" };
+const strings = { type: "array", items: string };
+
+const PLUGIN = {
+  type: "object",
+  required: ["name", "file", "worker", "onError", "timeoutMs", "options", "hooks", "state"],
+  properties: {
+    name: string,
+    file: { type: ["string", "null"], description: "Where it was loaded from; null for a built-in one" },
+    worker: { type: "boolean", description: "It runs in a thread of its own" },
+    onError: { type: "string", enum: ["fail", "skip"] },
+    timeoutMs: { ...number, description: "Longest time of one call of a hook" },
+    options: { description: "As configured, secrets masked; null without any" },
+    hooks: {
+      type: "array",
+      items: {
+        type: "object",
+        required: ["name", "calls", "errors", "seconds"],
+        properties: {
+          name: string,
+          calls: integer,
+          errors: integer,
+          seconds: { ...number, description: "Time spent in it, waiting included" },
+          types: { oneOf: [strings, { type: "string", enum: ["all"] }], description: "The events that it hears" },
+        },
+      },
+    },
+    dialects: { ...strings, description: "Wire formats that it brings" },
+    state: { type: "string", enum: ["on", "off"] },
+    reason: { ...string, description: "Why it is off" },
+  },
+};
+
+export const PLUGINS: AdminRoute = {
+  method: "GET",
+  path: "/admin/plugins",
+  detail: {
+    operationId: "listPlugins",
+    summary: "The chain of plugins as it runs",
+    responses: {
+      200: {
+        description: "The plugins in their order",
+        content: {
+          "application/json": {
+            schema: {
+              type: "object",
+              required: ["plugins"],
+              properties: { plugins: { type: "array", items: PLUGIN } },
+            },
+          },
+        },
+      },
+    },
+  },
+  handle: ({ front }) => ({ plugins: front.gateway.chain.links.map(reportOf) }),
+};
