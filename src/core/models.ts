@@ -40,6 +40,19 @@ export interface Models {
 
 const low = ["low", "medium", "high"] as const;
 
+/** Context windows of built-in models in tokens, where they are known (wire/codex.md E). The live catalogue wins. */
+export const WINDOWS: Readonly<Record<string, number>> = {
+  "gpt-5.5": 272_000,
+  "gpt-6-astra": 272_000,
+  "gpt-6-sol": 272_000,
+  "gpt-6-luna": 272_000,
+  "gpt-6.1-sol": 272_000,
+  "gpt-6.1-terra": 500_000,
+  "gpt-5.6-sol": 272_000,
+  "gpt-5.6-terra": 272_000,
+  "gpt-5.6-luna": 272_000,
+};
+
 /** The built-in catalogue: slug → efforts. The live one wins, model by model. */
 export const BUILT_IN: Readonly<Record<string, readonly string[]>> = {
   "gpt-5": ["minimal", ...low],

@@ -3,7 +3,7 @@
 import { createHash } from "node:crypto";
 import type { Config } from "../config/load.ts";
 import type { Log } from "../core/hooks.ts";
-import { BUILT_IN, type ModelInfo, type Models } from "../core/models.ts";
+import { BUILT_IN, type ModelInfo, type Models, WINDOWS } from "../core/models.ts";
 import type { Upstream } from "../upstream/index.ts";
 
 /** As long as the Codex CLI keeps its own copy (wire/codex.md E). */
@@ -108,9 +108,11 @@ export class Catalogue implements Models {
     const live = own.some((upstream) => this.#live.has(upstream.name));
     for (const [slug, efforts] of Object.entries(BUILT_IN)) {
       const known = entries.get(slug);
+      const window = WINDOWS[slug];
       if (known) {
-        // An OpenAI `/models` list has names only: what we know of efforts completes it.
+        // An OpenAI `/models` list has names only: what we know of efforts and windows completes it.
         known.efforts ??= efforts;
+        if (window !== undefined) known.contextWindow ??= window;
         continue;
       }
       entries.set(slug, {
@@ -119,6 +121,7 @@ export class Catalogue implements Models {
         source: "built-in",
         listed: !live,
         upstreams: own.map((upstream) => upstream.name),
+        ...(window === undefined ? {} : { contextWindow: window }),
       });
     }
   }

@@ -78,7 +78,7 @@ test("a chain that cannot work is refused at start in one line that names the pl
     [[{ auth: { keyz: [] } }], /plugins\[0\]\.auth\.keyz: .*keys/],
     [[{ auth: [] }], /plugins\[0\]\.auth: /],
     [[{ "model-effort": { effort: "hihg" } }], /plugins\[0\]\.model-effort\.effort: .*high/],
-    [[{ compact: { summarise: true } }], /plugins\[0\]\.compact\.summarise: /],
+    [[{ compact: { summarise: "yes" } }], /plugins\[0\]\.compact\.summarise: /],
     [[{ compact: { at: 2 } }], /plugins\[0\]\.compact\.at: /],
     [[{ translate: { x: 1 } }], /plugins\[0\]\.translate: .*no/],
     [[{ auth: {}, translate: {} }], /plugins\[0\]: /],

@@ -137,6 +137,8 @@ function compacted(backend: Backend, request: Request, body: Json): Response {
     output: tokens(text) + 1,
     reasoning: 0,
   };
+  backend.ledger.opened();
+  backend.ledger.finished();
   return Response.json({
     id: newId("resp"),
     object: "response.compaction",

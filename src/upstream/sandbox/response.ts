@@ -1,7 +1,7 @@
 // Builds the Response object that opens, ends and, when not streaming, is the whole of an answer.
 import type { Ask } from "./ask.ts";
 import { newId } from "./ids.ts";
-import { isObject, type Json } from "./json.ts";
+import { isObject, type Json, objects } from "./json.ts";
 
 const ECHOED = {
   background: false,
@@ -40,11 +40,19 @@ export function openingResponse(ask: Ask): Json {
     output: [],
     ...ECHOED,
     ...Object.fromEntries(asked.map((key) => [key, body[key]])),
+    tools: objects(body.tools).map(repeated),
     reasoning: { effort: null, summary: null, ...(isObject(body.reasoning) ? body.reasoning : {}) },
     service_tier: servedTier(body.service_tier),
     text: { format: { type: "text" }, verbosity: "medium", ...(isObject(body.text) ? body.text : {}) },
     usage: null,
   };
+}
+
+// A function comes back with what was taken for granted.
+function repeated(tool: Json): Json {
+  return tool.type === "function"
+    ? { description: null, parameters: null, ...tool, strict: tool.strict ?? true }
+    : tool;
 }
 
 export function endedResponse(opening: Json, status: string, output: Json[], usage: Json | null): Json {
