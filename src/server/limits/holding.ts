@@ -12,7 +12,8 @@ import { isFull, refusal, type Standing, stateOf, warning } from "./refusal.ts";
 import { counterOf, type Rule } from "./rules.ts";
 
 /** What was taken of one rule's counter. */
-interface Taken extends Standing {
+interface Taken {
+  standing: Standing;
   /** The counter of the period that it was taken in. */
   counter: ReturnType<typeof counterOf>;
   amount: number;
@@ -29,6 +30,10 @@ export class Holding {
   readonly #id: string;
   readonly #rules: readonly Rule[];
   readonly #taken = new Map<Rule, Taken>();
+  /** As each limit stands, as far as this exchange knows; told on its answer, which may come after it is settled. */
+  readonly #standings = new Map<Rule, Standing>();
+  /** Among streams. */
+  #places: string[] = [];
   #estimate: Spent = { inputTokens: 0, cachedTokens: 0, outputTokens: 0 };
   #model = "";
   #isRefused = false;
@@ -72,13 +77,13 @@ export class Holding {
     const standings: Standing[] = held.map((rule, at) => ({ rule, count: answer.held[at] ?? 0, until: 0 }));
     for (const [at, { rule, counter, amount }] of takings.entries()) {
       const { count = 0, until = 0, window = 0 } = answer.counts[at] ?? {};
-      standings.push({ rule, count, until });
+      const standing: Standing = { rule, count, until };
+      standings.push(standing);
       const before = this.#taken.get(rule)?.amount ?? 0;
-      this.#taken.set(rule, { rule, counter, count, until, window, amount: before + (answer.fits ? amount : 0) });
+      this.#taken.set(rule, { standing, counter, window, amount: before + (answer.fits ? amount : 0) });
     }
-    for (const standing of standings)
-      if (answer.fits && standing.rule.unit === "streams")
-        this.#taken.set(standing.rule, { ...standing, counter: counterOf(standing.rule, now), amount: 1, window: 0 });
+    if (answer.fits) for (const { key } of held) this.#places.push(key);
+    for (const standing of standings) this.#standings.set(standing.rule, standing);
     if (!answer.fits) this.#refuse(standings, now);
     this.#limiter.watch(standings);
     // The exchange may have ended while it waited here.
@@ -95,7 +100,7 @@ export class Holding {
   /** The limits as they stand, in the dialect's own headers, and what is to be warned of. */
   headers(dialect: Dialect): Record<string, string> {
     const now = this.#limiter.clock();
-    const standings = [...this.#taken.values()];
+    const standings = [...this.#standings.values()];
     const states = standings.map((standing) => stateOf(standing, now));
     const warned = standings.filter(({ rule, count }) => rule.warnAt !== undefined && count >= rule.warnAt);
     return {
@@ -114,17 +119,16 @@ export class Holding {
   }
 
   #release(receipt: Receipt): void {
-    const taken = [...this.#taken.values()];
-    this.#taken.clear();
     const spent = this.#isRefused ? undefined : this.#spentBy(receipt);
-    const counted = taken.filter(({ rule }) => rule.unit !== "streams");
-    const counts = counted.flatMap(({ rule, counter, amount, window }): (Count & { rule: Rule })[] => {
-      const used = spent ? this.#amount(rule, spent) : 0;
-      return used === amount ? [] : [{ ...counter, amount: used - amount, of: window, rule }];
-    });
-    const holds = taken
-      .filter(({ rule }) => rule.unit === "streams")
-      .map(({ rule }) => ({ key: rule.key, id: this.#id }));
+    const counts: (Count & { rule: Rule })[] = [];
+    for (const { standing, counter, amount, window } of this.#taken.values()) {
+      const more = (spent ? this.#amount(standing.rule, spent) : 0) - amount;
+      standing.count += more;
+      if (more !== 0) counts.push({ ...counter, amount: more, of: window, rule: standing.rule });
+    }
+    const holds = this.#places.map((key) => ({ key, id: this.#id }));
+    this.#taken.clear();
+    this.#places = [];
     if (counts.length + holds.length === 0) return;
     void this.#limiter.counters.count(counts, holds).then(({ counts: readings }) => {
       this.#limiter.watch(
