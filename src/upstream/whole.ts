@@ -15,7 +15,8 @@ export function eventsOfWhole(response: unknown, context: FailureContext): Event
   const push = (type: string, fields: Fields) =>
     void events.push(Event.of({ type, sequence_number: events.length, ...fields }));
   const { usage: _, ...begun } = response;
-  push("response.created", { response: { ...begun, status: "in_progress", output: [] } });
+  const open = begun.completed_at === undefined ? {} : { completed_at: null };
+  push("response.created", { response: { ...begun, ...open, status: "in_progress", output: [] } });
   for (const [index, item] of response.output.filter(isObject).entries()) playItem(item as Item, index, push);
   const status = response.status === "incomplete" || response.status === "failed" ? response.status : "completed";
   push(`response.${status}`, { response: { ...response, status } });

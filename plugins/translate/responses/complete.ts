@@ -26,7 +26,7 @@ export function completeResponse(response: Fields, context: ReplyContext): Field
     instructions: null,
     max_output_tokens: turn.max_output_tokens ?? null,
     max_tool_calls: turn.max_tool_calls ?? null,
-    metadata: turn.metadata ?? {},
+    metadata: {},
     model: turn.model,
     output: [],
     parallel_tool_calls: turn.parallel_tool_calls ?? true,
@@ -47,6 +47,7 @@ export function completeResponse(response: Fields, context: ReplyContext): Field
     ...said,
   };
   filled.instructions ??= turn.instructions ?? null;
+  if (Object.keys((filled.metadata ?? {}) as Fields).length === 0) filled.metadata = turn.metadata ?? {};
   if (isEmpty(filled.tools)) filled.tools = (turn.tools ?? []).map(completeTool);
   if (filled.status === "completed") filled.completed_at ??= mint.now();
   filled.usage = filled.usage === undefined || filled.usage === null ? null : usageOf(filled.usage);
