@@ -5,7 +5,7 @@ import type { Item } from "../../core/turn.ts";
 import { readJson } from "../body.ts";
 import type { RunningExchange } from "../exchange.ts";
 import { reached } from "./index.ts";
-import { listOf, pageOf, withIds } from "./listing.ts";
+import { listOf, named, pageOf, shown } from "./listing.ts";
 import { missing } from "./recall.ts";
 
 type Fields = Record<string, unknown>;
@@ -13,7 +13,7 @@ type Fields = Record<string, unknown>;
 export async function create(exchange: RunningExchange): Promise<unknown> {
   const { services } = exchange.gateway;
   const body = await bodyOf(exchange, true);
-  const items = withIds(itemsOf(body, false), services.mint);
+  const items = named(itemsOf(body, false), services.mint);
   const metadata = metadataOf(body);
   const conversation = {
     id: services.mint.id("conv_"),
@@ -22,19 +22,19 @@ export async function create(exchange: RunningExchange): Promise<unknown> {
   };
   const { stored } = services;
   await reached(stored.conversations.put(exchange.principal.id, conversation, stored.expiry()));
-  await stored.say(exchange.principal.id, conversation.id, items);
-  return shown(conversation);
+  await reached(stored.add(exchange.principal.id, conversation.id, items));
+  return described(conversation);
 }
 
 export async function retrieve(exchange: RunningExchange): Promise<unknown> {
-  return shown(await find(exchange));
+  return described(await find(exchange));
 }
 
 export async function update(exchange: RunningExchange): Promise<unknown> {
   const conversation = await find(exchange);
   const metadata = JSON.stringify(metadataOf(await bodyOf(exchange)));
   await reached(rows(exchange).describe(exchange.principal.id, conversation.id, metadata));
-  return shown({ ...conversation, metadata });
+  return described({ ...conversation, metadata });
 }
 
 export async function remove(exchange: RunningExchange): Promise<unknown> {
@@ -50,9 +50,9 @@ export async function items(exchange: RunningExchange): Promise<unknown> {
 export async function createItems(exchange: RunningExchange): Promise<unknown> {
   const { id } = await find(exchange);
   const { stored, mint } = exchange.gateway.services;
-  const added = withIds(itemsOf(await bodyOf(exchange), true), mint);
-  await stored.say(exchange.principal.id, id, added);
-  return listOf(added);
+  const added = named(itemsOf(await bodyOf(exchange), true), mint);
+  await reached(stored.add(exchange.principal.id, id, added));
+  return listOf(added.map(shown));
 }
 
 export async function item(exchange: RunningExchange): Promise<unknown> {
@@ -67,7 +67,7 @@ export async function removeItem(exchange: RunningExchange): Promise<unknown> {
   const wanted = exchange.arrival.params.item ?? "";
   const removed = await reached(rows(exchange).removeItem(exchange.principal.id, conversation.id, wanted));
   if (!removed) throw missing("item", wanted);
-  return shown(conversation);
+  return described(conversation);
 }
 
 const rows = ({ gateway }: RunningExchange) => gateway.services.stored.conversations;
@@ -80,10 +80,11 @@ async function find(exchange: RunningExchange) {
 }
 
 async function said(exchange: RunningExchange, id: string): Promise<Item[]> {
-  return (await reached(rows(exchange).items(exchange.principal.id, id))).map(({ body }) => JSON.parse(body) as Item);
+  const kept = await reached(rows(exchange).items(exchange.principal.id, id));
+  return kept.map((row) => shown({ id: row.id, item: JSON.parse(row.body) as Item }));
 }
 
-function shown({ id, createdAt, metadata }: { id: string; createdAt: number; metadata: string }): Fields {
+function described({ id, createdAt, metadata }: { id: string; createdAt: number; metadata: string }): Fields {
   return { id, object: "conversation", created_at: Math.floor(createdAt / 1000), metadata: JSON.parse(metadata) };
 }
 

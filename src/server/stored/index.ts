@@ -3,7 +3,6 @@
 import type { ResponsesConfig } from "../../config/load.ts";
 import { Failure } from "../../core/failure.ts";
 import type { Log } from "../../core/hooks.ts";
-import type { Item } from "../../core/turn.ts";
 import { type ConversationRows, openConversations } from "../../store/conversations.ts";
 import type { Engine } from "../../store/engine.ts";
 import { createEnvelope, type Envelope } from "../../store/envelope.ts";
@@ -11,6 +10,7 @@ import { type ItemRows, openItems } from "../../store/kept-items.ts";
 import { type EventRun, type KeptResponse, openResponses, type ResponseRows } from "../../store/responses.ts";
 import { openRoom, type Room } from "../../store/room.ts";
 import type { Shelf } from "../item-memory.ts";
+import type { Named } from "./listing.ts";
 import { type Making, Owner } from "./owner.ts";
 
 /** Milliseconds after which another process's writes are counted again. */
@@ -127,13 +127,15 @@ export class Stored {
     };
   }
 
-  /** Adds what was said to a conversation. */
-  async say(licence: string, conversation: string, items: readonly Item[]): Promise<void> {
+  /** Adds what was said to a conversation; a turn does not fail because of the store. */
+  async say(licence: string, conversation: string, items: readonly Named[]): Promise<void> {
+    await this.#write(licence, conversation, () => this.add(licence, conversation, items));
+  }
+
+  async add(licence: string, conversation: string, items: readonly Named[]): Promise<void> {
     if (items.length === 0) return;
-    const rows = items.map((item) => ({ id: String(item.id), body: JSON.stringify(item) }));
-    await this.#write(licence, conversation, async () =>
-      this.grown(await this.conversations.append(licence, conversation, rows, this.expiry())),
-    );
+    const rows = items.map(({ id, item }) => ({ id, body: JSON.stringify(item) }));
+    await this.grown(await this.conversations.append(licence, conversation, rows, this.expiry()));
   }
 
   /** So many bytes came to it: makes room when it is too much. */

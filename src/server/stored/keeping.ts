@@ -8,7 +8,7 @@ import type { Item } from "../../core/turn.ts";
 import type { RunningExchange } from "../exchange.ts";
 import type { Opened } from "../opening.ts";
 import { errorOf, failedBody, keptError } from "./ended.ts";
-import { withIds } from "./listing.ts";
+import { named } from "./listing.ts";
 
 type Fields = Record<string, unknown>;
 
@@ -27,6 +27,8 @@ export class Keeping {
   readonly #own: number;
   /** The input as JSON: plugins may change the turn, but what was said stays what was said. */
   #context = "[]";
+  /** What the client noted on its answer, where the upstream keeps no notes. */
+  #metadata: unknown;
   #collector: Collector | undefined;
   #over = false;
 
@@ -56,8 +58,11 @@ export class Keeping {
   fit(): void {
     const { turn, upstream } = this.#exchange;
     if (!this.kept || !upstream) return;
-    if (upstream.kind === "chatgpt") delete turn.store;
-    else if (upstream.kind === "openai" || turn.store === true) turn.store = false;
+    if (upstream.kind === "chatgpt") {
+      delete turn.store;
+      this.#metadata = turn.metadata ?? undefined;
+      delete turn.metadata;
+    } else if (upstream.kind === "openai" || turn.store === true) turn.store = false;
     if (upstream.kind !== "openai") return;
     const include = turn.include ?? [];
     const sealed = "reasoning.encrypted_content";
@@ -75,6 +80,7 @@ export class Keeping {
     return {
       ...response,
       ...(this.kept && { id: this.id, store: true }),
+      ...(this.#metadata !== undefined && { metadata: this.#metadata }),
       background,
       previous_response_id: previous ?? null,
       ...(conversation !== undefined && { conversation: { id: conversation } }),
@@ -101,8 +107,8 @@ export class Keeping {
     if (conversation === undefined) return;
     const { gateway, principal } = this.#exchange;
     const input = JSON.parse(this.#context) as Item[];
-    const own = withIds(input.slice(input.length - this.#own), gateway.services.mint);
-    await gateway.services.stored.say(principal.id, conversation, [...own, ...withIds(output, gateway.services.mint)]);
+    const said = [...input.slice(input.length - this.#own), ...output];
+    await gateway.services.stored.say(principal.id, conversation, named(said, gateway.services.mint));
   }
 
   /** It ended without an answer; what there was of one is kept. Nobody waits for it. */

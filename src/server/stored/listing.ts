@@ -18,30 +18,38 @@ const PREFIXES: Readonly<Record<string, string>> = {
 const MOST = 100;
 const USUAL = 20;
 
-/** Items with ids, those that have none with new ones. */
-export function withIds(items: readonly Item[], mint: Mint): Item[] {
-  return items.map((item) => whole(item, () => mint.id(PREFIXES[typeOf(item)] ?? "item_")));
+/** An item as it was said, and the id that it has in lists. */
+export interface Named {
+  id: string;
+  item: Item;
+}
+
+/** Items that have no id get one; what was said is not touched, for it goes upstream again. */
+export function named(items: readonly Item[], mint: Mint): Named[] {
+  return items.map((item) => ({ item, id: ownId(item) ?? mint.id(PREFIXES[typeOf(item)] ?? "item_") }));
 }
 
 /** The same, with ids that are the same each time: made of the place in the list of this owner. */
-export function withPlaces(items: readonly Item[], owner: string): Item[] {
-  return items.map((item, at) =>
-    whole(item, () => `${PREFIXES[typeOf(item)] ?? "item_"}${owner.replace(/^[a-z]+_/, "")}_${at}`),
-  );
+export function placed(items: readonly Item[], owner: string): Named[] {
+  const suffix = owner.replace(/^[a-z]+_/, "");
+  return items.map((item, at) => ({ item, id: ownId(item) ?? `${PREFIXES[typeOf(item)] ?? "item_"}${suffix}_${at}` }));
+}
+
+function ownId(item: Item): string | undefined {
+  return typeof item.id === "string" && item.id !== "" ? item.id : undefined;
 }
 
 function typeOf(item: Item): string {
   return typeof item.type === "string" ? item.type : "message";
 }
 
-/** A message may be written short; in a list it has its parts. */
-function whole(item: Item, id: () => string): Item {
-  const named = typeof item.id === "string" && item.id !== "" ? item : { ...item, id: id() };
-  if (typeOf(item) !== "message") return named;
+/** An item as lists show it: with its id, and a message that was written short with its parts. */
+export function shown({ id, item }: Named): Item {
+  if (typeOf(item) !== "message") return { ...item, id };
   const part = item.role === "assistant" ? "output_text" : "input_text";
   const extra = part === "output_text" ? { annotations: [], logprobs: [] } : {};
   const content = typeof item.content === "string" ? [{ type: part, text: item.content, ...extra }] : item.content;
-  return { ...named, type: "message", status: item.status ?? "completed", content };
+  return { ...item, id, type: "message", status: item.status ?? "completed", content };
 }
 
 /** One page, in the order and after the item that the query names. */

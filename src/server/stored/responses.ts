@@ -6,7 +6,7 @@ import type { KeptResponse } from "../../store/responses.ts";
 import type { RunningExchange } from "../exchange.ts";
 import { followed } from "./follow.ts";
 import { reached } from "./index.ts";
-import { pageOf, withPlaces } from "./listing.ts";
+import { pageOf, placed, shown } from "./listing.ts";
 import { missing } from "./recall.ts";
 
 /** How long another process is waited for to end what it makes. */
@@ -31,7 +31,7 @@ export async function remove(exchange: RunningExchange): Promise<unknown> {
 
 export async function inputItems(exchange: RunningExchange): Promise<unknown> {
   const { id, context } = await find(exchange);
-  return pageOf(withPlaces(JSON.parse(context) as Item[], id), exchange.arrival.url.searchParams);
+  return pageOf(placed(JSON.parse(context) as Item[], id).map(shown), exchange.arrival.url.searchParams);
 }
 
 export async function cancel(exchange: RunningExchange): Promise<unknown> {
