@@ -69,13 +69,13 @@ export class Refresher {
     const { key } = wish.renewal;
     const deadline = this.#clock() + WAIT_MS;
     for (;;) {
-      if (this.#leased(key)) break;
+      if (await this.#leased(key)) break;
       if (this.#clock() > deadline) throw new Refusal("another process has been renewing this login for too long");
       await pause(LOOK_MS * (0.5 + Math.random()));
       const now = await place.read();
       if (now.token !== used.token) return now;
     }
-    const extending = setInterval(() => this.#extend(key), EXTEND_MS);
+    const extending = setInterval(() => void this.#extend(key), EXTEND_MS);
     try {
       // Whoever had the right before may have renewed it.
       const now = await place.read();
@@ -83,7 +83,7 @@ export class Refresher {
       return await this.#asked(wish, now);
     } finally {
       clearInterval(extending);
-      this.#release(key);
+      await this.#release(key);
     }
   }
 
@@ -142,26 +142,26 @@ export class Refresher {
     this.#resting.set(key, { until: this.#clock() + next, pause: next, reason });
   }
 
-  #leased(key: string): boolean {
+  async #leased(key: string): Promise<boolean> {
     try {
-      return this.#store.lease(key, this.#owner, Date.now() + LEASE_MS);
+      return await this.#store.lease(key, this.#owner, Date.now() + LEASE_MS);
     } catch (thrown) {
       if (isBusy(thrown)) return false;
       throw new Refusal("the store cannot be written, so a renewed login could not be kept", {}, thrown);
     }
   }
 
-  #extend(key: string): void {
+  async #extend(key: string): Promise<void> {
     try {
-      this.#leased(key);
+      await this.#leased(key);
     } catch {
       // The answer is on its way and will be kept as well as can be.
     }
   }
 
-  #release(key: string): void {
+  async #release(key: string): Promise<void> {
     try {
-      this.#store.release(key, this.#owner);
+      await this.#store.release(key, this.#owner);
     } catch {
       // It ends by itself.
     }

@@ -40,18 +40,24 @@ export class StoredLogin implements LoginPlace {
     return { key: `account ${this.#name}`, ahead: AHEAD_MS, prepare: async () => this.#keeper() };
   }
 
-  read(): Login {
-    const account = this.#account();
+  async read(): Promise<Login> {
+    const account = await this.#settled();
     if (!account) throw refusedCredential(`the account ${this.#name} was removed`);
     return loginOf(account);
   }
 
+  /** As the store has it, or as it will have it once it can be written. */
   #account(): StoredAccount | undefined {
     const account = this.#store.get(this.#name);
+    return this.#unkept && account?.tokens.access === this.#unkept.from.tokens.access ? this.#unkept.to : account;
+  }
+
+  /** The same, after one more try to write what could not be. */
+  async #settled(): Promise<StoredAccount | undefined> {
     const unkept = this.#unkept;
-    if (!unkept) return account;
-    if (account?.tokens.access === unkept.from.tokens.access) {
-      if (!this.#rotate(unkept.from, unkept.to)) return unkept.to;
+    if (!unkept) return this.#account();
+    if (this.#store.get(this.#name)?.tokens.access === unkept.from.tokens.access) {
+      if (!(await this.#rotate(unkept.from, unkept.to))) return unkept.to;
       this.#log?.info("a renewed login is in the store now", { account: this.#name });
     }
     this.#unkept = undefined;
@@ -64,13 +70,13 @@ export class StoredLogin implements LoginPlace {
   }
 
   async #keep(tokens: Partial<Tokens>): Promise<Login> {
-    const from = this.#account();
+    const from = await this.#settled();
     if (!from) throw refusedCredential(`the account ${this.#name} was removed`);
     const to = renewed(from, tokens);
     const deadline = Date.now() + KEEP_MS;
-    while (!this.#rotate(from, to)) {
+    while (!(await this.#rotate(from, to))) {
       const now = this.#store.get(this.#name);
-      if (now?.tokens.access !== from.tokens.access) return this.read();
+      if (now?.tokens.access !== from.tokens.access) return await this.read();
       if (Date.now() > deadline) {
         // Its predecessor is spent: to hold it in memory and to go on trying is all that is left.
         this.#unkept = { from, to };
@@ -85,9 +91,9 @@ export class StoredLogin implements LoginPlace {
   }
 
   /** False when it is not there, for whatever reason. */
-  #rotate(from: StoredAccount, to: StoredAccount): boolean {
+  async #rotate(from: StoredAccount, to: StoredAccount): Promise<boolean> {
     try {
-      return this.#store.rotate(this.#name, from.tokens, to);
+      return await this.#store.rotate(this.#name, from.tokens, to);
     } catch {
       return false;
     }

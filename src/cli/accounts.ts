@@ -48,7 +48,7 @@ export async function stored(store: Store, name: string, flags: StoreFlags): Pro
 
 async function listAccounts(flags: StoreFlags): Promise<void> {
   const isConfigured = (await upstreamsOf(flags)).some(({ accounts }) => accounts.length > 0);
-  using store = isConfigured ? await newStore(flags) : await anyStore(flags);
+  await using store = isConfigured ? await newStore(flags) : await anyStore(flags);
   const all = store ? await allOf(store, flags) : [];
   if (flags.json) printJson(all.map(shownJson));
   else if (all.length === 0) process.stdout.write("no account yet; `codexd login` makes one\n");
@@ -56,7 +56,7 @@ async function listAccounts(flags: StoreFlags): Promise<void> {
 }
 
 async function showAccount(name: string, flags: StoreFlags): Promise<void> {
-  using store = await existingStore(flags);
+  await using store = await existingStore(flags);
   await print(store, name, flags);
 }
 
@@ -71,27 +71,27 @@ async function print(store: Store, name: string, flags: StoreFlags): Promise<voi
 }
 
 async function change(name: string, flags: StoreFlags, patch: Partial<AccountState>): Promise<void> {
-  using store = await newStore(flags);
+  await using store = await newStore(flags);
   await find(store, name, flags);
-  store.accounts.change(name, patch);
+  await store.accounts.change(name, patch);
   if (flags.json) await print(store, name, flags);
   else printTable([await find(store, name, flags)], COLUMNS);
 }
 
 async function removeAccount(name: string, flags: StoreFlags): Promise<void> {
-  using store = await existingStore(flags);
+  await using store = await existingStore(flags);
   const account = await stored(store, name, flags);
-  store.accounts.remove(name);
+  await store.accounts.remove(name);
   if (flags.json) printJson(accountJson(account));
   else process.stdout.write(`${name} is removed; its login was not revoked, \`codexd logout\` does both.\n`);
 }
 
 /** As the server would, with the same right to renew: a server that runs meanwhile is not in the way. */
 async function refreshAccount(name: string, flags: StoreFlags): Promise<void> {
-  using store = await newStore(flags);
+  await using store = await newStore(flags);
   await find(store, name, flags);
   // What was refused for good is asked once more: a person wants to see it.
-  store.accounts.change(name, { dead: null, deadReason: null });
+  await store.accounts.change(name, { dead: null, deadReason: null });
   const handle = await handleOf(store, name, flags);
   if (!handle) throw new Error(`no upstream uses the account ${name}, so nobody can renew it`);
   await handle.credentials({ force: true });

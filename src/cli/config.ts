@@ -47,10 +47,10 @@ async function showConfig(flags: ConfigFlags): Promise<void> {
 }
 
 async function load(flags: ConfigFlags): Promise<Config> {
-  const [{ loadConfig }, { builtIn }, { isLoggedIn }] = await Promise.all([
+  const [{ loadConfig }, { builtIn }, { findLogin }] = await Promise.all([
     import("../config/load.ts"),
     import("../../plugins/index.ts"),
     import("./logged-in.ts"),
   ]);
-  return loadConfig(flags, builtIn, undefined, isLoggedIn);
+  return loadConfig(flags, builtIn, undefined, await findLogin(flags));
 }

@@ -50,8 +50,8 @@ function licenceId(text: string): string {
 
 async function createKey(id: string | undefined, flags: CreateFlags): Promise<void> {
   const { config, data, json, ...wish } = flags;
-  using store = await newStore({ config, data });
-  const { licence, secret } = store.licences.create({ ...wish, ...(id === undefined ? {} : { id }) });
+  await using store = await newStore({ config, data });
+  const { licence, secret } = await store.licences.create({ ...wish, ...(id === undefined ? {} : { id }) });
   if (json) return printJson({ key: secret, ...visible(licence) });
   // The key alone on stdout, so that `KEY=$(codexd keys create ci)` works.
   process.stderr.write(`codexd: licence ${licence.id}; its key is shown only now:\n`);
@@ -59,20 +59,20 @@ async function createKey(id: string | undefined, flags: CreateFlags): Promise<vo
 }
 
 async function listKeys(flags: StoreFlags): Promise<void> {
-  using store = await existingStore(flags);
-  const licences = store.licences.list();
+  await using store = await existingStore(flags);
+  const licences = await store.licences.list();
   if (flags.json) printJson(licences.map(visible));
   else printTable(licences, COLUMNS);
 }
 
 async function showKey(id: string, flags: StoreFlags): Promise<void> {
-  using store = await existingStore(flags);
-  print(store.licences.get(id), id, flags);
+  await using store = await existingStore(flags);
+  print(await store.licences.get(id), id, flags);
 }
 
 async function revokeKey(id: string, flags: StoreFlags): Promise<void> {
-  using store = await existingStore(flags);
-  print(store.licences.revoke(id), id, flags);
+  await using store = await existingStore(flags);
+  print(await store.licences.revoke(id), id, flags);
 }
 
 function print(licence: StoredLicence | undefined, id: string, flags: StoreFlags): void {

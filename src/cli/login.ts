@@ -58,12 +58,12 @@ function accountName(text: string): string {
 
 async function login(flags: LoginFlags): Promise<void> {
   const place = await findPlace(flags);
-  using store = await newStore(flags);
+  await using store = await newStore(flags);
   const made: StoredAccount[] = [];
   const keep = async (granted: Granted): Promise<void> => {
     const account = named(granted, flags.name, store.accounts.list(), place.taken);
     const before = store.accounts.get(account.name);
-    store.accounts.put(account);
+    await store.accounts.put(account);
     made.push(account);
     await revokeOld(place.issuer, before, account);
   };
@@ -195,9 +195,9 @@ async function learn(
   const login = { token: account.tokens.access, accountId: account.accountId };
   const checked = await checkAccount(chatgptUrl, login).catch(() => undefined);
   if (!checked) return;
-  accounts.change(account.name, { routing: checked.routing, routingAt: Date.now() });
+  await accounts.change(account.name, { routing: checked.routing, routingAt: Date.now() });
   if (checked.plan !== null && checked.plan !== account.plan)
-    accounts.rotate(account.name, account.tokens, { ...account, plan: checked.plan });
+    await accounts.rotate(account.name, account.tokens, { ...account, plan: checked.plan });
 }
 
 function report(account: StoredAccount, flags: LoginFlags, place: Place): void {

@@ -17,7 +17,7 @@ export function addLogout(program: Command): void {
 }
 
 async function logout(name: string, flags: StoreFlags): Promise<void> {
-  using store = await existingStore(flags);
+  await using store = await existingStore(flags);
   const account = await stored(store, name, flags);
   const { refresh } = account.tokens;
   let told = "";
@@ -33,6 +33,6 @@ async function logout(name: string, flags: StoreFlags): Promise<void> {
       },
     );
   }
-  store.accounts.remove(name);
+  await store.accounts.remove(name);
   process.stdout.write(`${name} is removed${told}.\n`);
 }

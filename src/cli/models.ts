@@ -33,7 +33,7 @@ export function addModels(program: Command): void {
 }
 
 async function resolve(flags: ModelsFlags): Promise<Resolved> {
-  const [{ loadConfig }, { upstreamsOf }, { Catalogue }, { createLog }, { versionInfo }, { isLoggedIn }] =
+  const [{ loadConfig }, { upstreamsOf }, { Catalogue }, { createLog }, { versionInfo }, { findLogin }] =
     await Promise.all([
       import("../config/load.ts"),
       import("../server/gateway.ts"),
@@ -42,8 +42,8 @@ async function resolve(flags: ModelsFlags): Promise<Resolved> {
       import("./version.ts"),
       import("./logged-in.ts"),
     ]);
-  const config = loadConfig(flags, [], undefined, isLoggedIn);
-  using store = await anyStore({ ...flags, data: config.data });
+  const config = loadConfig(flags, [], undefined, await findLogin(flags));
+  await using store = await anyStore({ ...flags, data: config.data });
   const log = createLog(config.log);
   const mint = { id: (prefix: string) => prefix + Bun.randomUUIDv7(), now: () => Math.floor(Date.now() / 1000) };
   const services = { log, clock: Date.now, mint, version: versionInfo().version };

@@ -4,28 +4,27 @@ import { version } from "../../package.json";
 import { builtIn } from "../../plugins/index.ts";
 import { type Config, type Flags, loadConfig } from "../config/load.ts";
 import { serve as listen } from "../server/listen.ts";
-import { isLoggedIn } from "./logged-in.ts";
+import { findLogin } from "./logged-in.ts";
 
 /** Runs until a signal ends it; gives the exit code. */
 export async function serve(flags: Flags): Promise<number> {
-  const config = load(flags);
-  const running = await listen(config, { builtIn, reload: async () => load(flags), version });
+  const config = await load(flags);
+  const running = await listen(config, { builtIn, reload: () => load(flags), version });
   process.stdout.write(`codexd listening on ${running.base}\n`);
   if (config.sandbox) await invite(running.base, config);
   return await running.closed;
 }
 
-/** A login in the data directory is looked for only where no upstream is configured. */
-const load = (flags: Flags): Config => loadConfig(flags, builtIn, undefined, isLoggedIn);
+/** A login in the store is looked for only where no upstream is configured. */
+const load = async (flags: Flags): Promise<Config> => loadConfig(flags, builtIn, undefined, await findLogin(flags));
 
 /** Lines to paste, so that the first thing anyone tries works. */
 async function invite(base: string, config: Config): Promise<void> {
   const { curlLines } = await import("./connect/curl.ts");
   const { openStore } = await import("../store/index.ts");
-  const store = openStore(config.data);
+  await using store = await openStore(config.data, { store: config.store });
   const auth = config.plugins.find(({ name }) => name === "auth")?.options as { keys?: unknown[] } | undefined;
   const hasLicence = config.keys.length > 0 || (auth?.keys ?? []).length > 0 || store.licences.count("ever") > 0;
-  store.close();
   const lines = curlLines({
     base,
     model: config.models.default ?? "gpt-5.5",

@@ -2,6 +2,7 @@
 
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import type { StorePlace } from "../config/load.ts";
 import type { Store } from "../store/index.ts";
 
 export interface StoreFlags {
@@ -10,34 +11,36 @@ export interface StoreFlags {
   json?: boolean;
 }
 
-type OpenStore = Store & Disposable;
-
 /** The store, made if there is none yet. */
-export async function newStore(flags: StoreFlags): Promise<OpenStore> {
-  const { findData } = await import("../config/load.ts");
-  return await open(findData(flags));
+export async function newStore(flags: StoreFlags): Promise<Store> {
+  return await open(await placeOf(flags));
 }
 
 /** The store that is there; a mistyped directory is told, not created. */
-export async function existingStore(flags: StoreFlags): Promise<OpenStore> {
-  const { findData } = await import("../config/load.ts");
-  const data = findData(flags);
-  if (!existsSync(join(data, "codexd.db"))) {
-    throw new Error(`there is no store in ${data} yet; --data or $CODEXD_DATA names the directory of the server`);
-  }
-  return await open(data);
+export async function existingStore(flags: StoreFlags): Promise<Store> {
+  const place = await placeOf(flags);
+  if (isThere(place)) return await open(place);
+  throw new Error(`there is no store in ${place.data} yet; --data or $CODEXD_DATA names the directory of the server`);
 }
 
 /** The store that is there; undefined where there is none, which is no mistake of who only wants to look. */
-export async function anyStore(flags: StoreFlags): Promise<OpenStore | undefined> {
-  const { findData } = await import("../config/load.ts");
-  const data = findData(flags);
-  return existsSync(join(data, "codexd.db")) ? await open(data) : undefined;
+export async function anyStore(flags: StoreFlags): Promise<Store | undefined> {
+  const place = await placeOf(flags);
+  return isThere(place) ? await open(place) : undefined;
 }
 
-async function open(data: string): Promise<OpenStore> {
+/** Whether opening it would not make a new file. */
+export function isThere({ data, store }: Pick<StorePlace, "data" | "store">): boolean {
+  return store !== "sqlite" || existsSync(join(data, "codexd.db"));
+}
+
+async function placeOf(flags: StoreFlags): Promise<StorePlace> {
+  const { findStore } = await import("../config/load.ts");
+  return findStore(flags);
+}
+
+async function open({ data, store }: StorePlace): Promise<Store> {
   const { openStore } = await import("../store/index.ts");
   // A person at a terminal can wait for a lock longer than a server may.
-  const store = openStore(data, { patience: 5000 });
-  return { ...store, [Symbol.dispose]: () => store.close() };
+  return await openStore(data, { store, patience: 5000 });
 }

@@ -43,9 +43,9 @@ function since(text: string): number {
 }
 
 async function showUsage(flags: UsageFlags): Promise<void> {
-  using store = await existingStore(flags);
-  const rows = store.receipts.sum(flags);
-  const [total] = store.receipts.sum({ since: flags.since });
+  await using store = await existingStore(flags);
+  const rows = await store.receipts.sum(flags);
+  const [total] = await store.receipts.sum({ since: flags.since });
   if (flags.json)
     return printJson({ since: new Date(flags.since).toISOString(), by: flags.by, rows, total: total ?? null });
   if (flags.csv) return printCsv(rows, flags.by);

@@ -169,20 +169,23 @@ export interface StoredAccount {
   refreshedAt: number | null;
 }
 
-/** Accounts and what is known of them, shared by every process of one data directory. */
+/**
+ * Accounts and what is known of them, shared by every process of one store. What is read comes from memory: as this process
+ * wrote it, and at most half a second behind what one on another machine did.
+ */
 export interface AccountStore {
   /** Oldest first. */
   list(): StoredAccount[];
   get(name: string): StoredAccount | undefined;
   /** Makes it or replaces it, and forgets what was known of one with this name. */
-  put(account: StoredAccount): void;
+  put(account: StoredAccount): Promise<void>;
   /** False when there was none. */
-  remove(name: string): boolean;
+  remove(name: string): Promise<boolean>;
   /** Replaces the tokens unless somebody replaced them since; on disk when it returns. False when somebody had. */
-  rotate(name: string, from: Tokens, to: StoredAccount): boolean;
+  rotate(name: string, from: Tokens, to: StoredAccount): Promise<boolean>;
   state(name: string): AccountState;
-  change(name: string, patch: Partial<AccountState>): void;
-  /** Takes or extends the right to renew; false while another holds it. Ends by itself, so that a killed holder blocks nobody for long. */
-  lease(key: string, owner: string, until: number): boolean;
-  release(key: string, owner: string): void;
+  change(name: string, patch: Partial<AccountState>): Promise<void>;
+  /** Takes or extends the right to renew; false while another holds it. Ends by itself, so that a killed holder blocks nobody for long. What is read after it is what the last holder left. */
+  lease(key: string, owner: string, until: number): Promise<boolean>;
+  release(key: string, owner: string): Promise<void>;
 }

@@ -1,13 +1,15 @@
 // Accounts in the store: their tokens, what is known of them, and who may renew them now.
 
-import type { Database, SQLQueryBindings } from "bun:sqlite";
 import {
   type AccountKind,
   type AccountState,
   type AccountStore,
   FRESH_STATE,
   type StoredAccount,
+  type Tokens,
 } from "../core/account.ts";
+import type { Engine, Value } from "./engine.ts";
+import { bump, type Snapshots } from "./snapshot.ts";
 
 interface Row {
   name: string;
@@ -24,8 +26,10 @@ interface Row {
   refreshed_at: number | null;
 }
 
+type StateRow = Record<string, unknown> & { name: string };
+
 /** Field of a state → its columns and their values. */
-const COLUMNS: { [K in keyof AccountState]: (value: AccountState[K]) => Record<string, SQLQueryBindings> } = {
+const COLUMNS: { [K in keyof AccountState]: (value: AccountState[K]) => Record<string, Value> } = {
   paused: (value) => ({ paused: Number(value) }),
   cooldownUntil: (value) => ({ cooldown_until: value }),
   cooldownReason: (value) => ({ cooldown_reason: value }),
@@ -41,119 +45,97 @@ const COLUMNS: { [K in keyof AccountState]: (value: AccountState[K]) => Record<s
   deadReason: (value) => ({ dead_reason: value }),
 };
 
-export function openAccounts(database: Database): AccountStore {
-  const all = database.prepare<Row, []>("select * from accounts order by created_at, name");
-  const insert = database.prepare(
-    `insert into accounts (name, kind, issuer, email, plan, account_id, fedramp, access_token, refresh_token, id_token, created_at, refreshed_at)
-     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-  );
-  const removeAccount = database.prepare("delete from accounts where name = ?");
-  const removeState = database.prepare("delete from account_states where name = ?");
-  const renew = database.prepare(
-    `update accounts set access_token = ?, refresh_token = ?, id_token = ?, email = ?, plan = ?, account_id = ?, fedramp = ?, refreshed_at = ?
-     where name = ? and access_token = ?`,
-  );
-  const stateOf = database.prepare<Record<string, unknown>, [string]>("select * from account_states where name = ?");
-  const take = database.prepare(
-    `insert into leases (name, owner, until) values (?1, ?2, ?3) on conflict (name) do update
-     set owner = excluded.owner, until = excluded.until where leases.owner = excluded.owner or leases.until <= ?4`,
-  );
-  const drop = database.prepare("delete from leases where name = ? and owner = ?");
-  const versionOf = database.prepare<{ data_version: number }, []>("pragma data_version");
+interface Known {
+  accounts: StoredAccount[];
+  states: Map<string, AccountState>;
+}
 
-  // Every request looks at accounts, and few change one: what was read holds until somebody writes, here or elsewhere.
-  let version = -1;
-  let accounts: StoredAccount[] | undefined;
-  const states = new Map<string, AccountState>();
-  function forgetAll(): void {
-    accounts = undefined;
-    states.clear();
-  }
-  /** One look is enough for one stretch of code that nothing interrupts, except where a lease began: what another wrote before it counts. */
-  let looked = false;
-  function look(): void {
-    if (looked) return;
-    looked = true;
-    queueMicrotask(() => {
-      looked = false;
-    });
-    const now = versionOf.get()?.data_version ?? -1;
-    if (now === version) return;
-    version = now;
-    forgetAll();
-  }
-  function list(): StoredAccount[] {
-    look();
-    accounts ??= all.all().map(accountOf);
-    return accounts;
-  }
+const NAME = "accounts";
 
+export async function openAccounts(engine: Engine, snapshots: Snapshots): Promise<AccountStore> {
+  const statements = ["select * from accounts order by created_at, name", "select * from account_states"];
+  const known = await snapshots.of<Known>(NAME, statements, ([accounts = [], states = []]) => ({
+    accounts: (accounts as Row[]).map(accountOf),
+    states: new Map((states as StateRow[]).map((row) => [row.name, readState(row)])),
+  }));
+
+  async function write<T>(work: (within: Engine) => Promise<T>, options?: { durable: boolean }): Promise<T> {
+    const result = await engine.transaction(async (within) => {
+      const done = await work(within);
+      await bump(within, NAME);
+      return done;
+    }, options);
+    await known.renew();
+    return result;
+  }
   /** A rotated token that the end of the power takes back is a lost login: these few writes wait for the disk. */
-  function durably<T>(write: () => T): T {
-    database.run("pragma synchronous = full");
-    try {
-      return write();
-    } finally {
-      forgetAll();
-      database.run("pragma synchronous = normal");
-    }
-  }
-
-  const replace = database.transaction((account: StoredAccount) => {
-    removeAccount.run(account.name);
-    removeState.run(account.name);
-    const { name, kind, issuer, email, plan, accountId, fedramp, tokens, createdAt, refreshedAt } = account;
-    const { access, refresh = null, id = null } = tokens;
-    insert.run(
-      ...[name, kind, issuer, email, plan, accountId, Number(fedramp), access, refresh, id, createdAt, refreshedAt],
-    );
-  });
-  const forget = database.transaction((name: string) => {
-    removeState.run(name);
-    return removeAccount.run(name).changes > 0;
-  });
+  const durably = <T>(work: (within: Engine) => Promise<T>) => write(work, { durable: true });
 
   return {
-    list,
-    get: (name) => list().find((account) => account.name === name),
-    put: (account) => durably(() => replace.immediate(account)),
-    remove: (name) => durably(() => forget.immediate(name)),
-    rotate: (name, from, { tokens, email, plan, accountId, fedramp, refreshedAt }) =>
-      durably(() => {
-        const { access, refresh = null, id = null } = tokens;
-        const values = [access, refresh, id, email, plan, accountId, Number(fedramp), refreshedAt, name, from.access];
-        return renew.run(...values).changes > 0;
+    list: () => known.value.accounts,
+    get: (name) => known.value.accounts.find((account) => account.name === name),
+    put: (account) =>
+      durably(async (within) => {
+        await forget(within, account.name);
+        await insert(within, account);
       }),
-    state(name) {
-      look();
-      const known = states.get(name);
-      if (known) return known;
-      const row = stateOf.get(name);
-      const state = row ? readState(row) : FRESH_STATE;
-      states.set(name, state);
-      return state;
-    },
-    change(name, patch) {
-      const values: Record<string, SQLQueryBindings> = {};
-      for (const field of Object.keys(patch) as (keyof AccountState)[]) {
-        Object.assign(values, (COLUMNS[field] as (value: unknown) => object)(patch[field]));
-      }
+    remove: (name) => durably((within) => forget(within, name)),
+    rotate: (name, from, to) => durably((within) => rotate(within, name, from, to)),
+    state: (name) => known.value.states.get(name) ?? FRESH_STATE,
+    async change(name, patch) {
+      const values = columnsOf(patch);
       const columns = Object.keys(values);
       if (columns.length === 0) return;
-      forgetAll();
-      database
-        .query(
-          `insert into account_states (name, ${columns.join(", ")}) values (?, ${columns.map(() => "?").join(", ")})
-           on conflict (name) do update set ${columns.map((column) => `${column} = excluded.${column}`).join(", ")}`,
-        )
-        .run(name, ...Object.values(values));
+      const sql = `insert into account_states (name, ${columns.join(", ")}) values (?, ${columns.map(() => "?").join(", ")})
+        on conflict (name) do update set ${columns.map((column) => `${column} = excluded.${column}`).join(", ")}`;
+      await write((within) => within.run(sql, [name, ...Object.values(values)]));
     },
-    lease(key, owner, until) {
-      looked = false;
-      return take.run(key, owner, until, Date.now()).changes > 0;
+    async lease(key, owner, until) {
+      const taken = await engine.run(
+        `insert into leases (name, owner, until) values (?, ?, ?) on conflict (name) do update
+         set owner = excluded.owner, until = excluded.until where leases.owner = excluded.owner or leases.until <= ?`,
+        [key, owner, until, Date.now()],
+      );
+      // What the last holder wrote counts from here on.
+      await known.renew();
+      return taken > 0;
     },
-    release: (key, owner) => void drop.run(key, owner),
+    release: async (key, owner) =>
+      void (await engine.run("delete from leases where name = ? and owner = ?", [key, owner])),
   };
+}
+
+async function forget(within: Engine, name: string): Promise<boolean> {
+  await within.run("delete from account_states where name = ?", [name]);
+  return (await within.run("delete from accounts where name = ?", [name])) > 0;
+}
+
+async function insert(within: Engine, account: StoredAccount): Promise<void> {
+  const { name, kind, issuer, email, plan, accountId, fedramp, tokens, createdAt, refreshedAt } = account;
+  const { access, refresh = null, id = null } = tokens;
+  await within.run(
+    `insert into accounts (name, kind, issuer, email, plan, account_id, fedramp, access_token, refresh_token, id_token, created_at, refreshed_at)
+     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    [name, kind, issuer, email, plan, accountId, Number(fedramp), access, refresh, id, createdAt, refreshedAt],
+  );
+}
+
+async function rotate(within: Engine, name: string, from: Tokens, to: StoredAccount): Promise<boolean> {
+  const { tokens, email, plan, accountId, fedramp, refreshedAt } = to;
+  const { access, refresh = null, id = null } = tokens;
+  const changed = await within.run(
+    `update accounts set access_token = ?, refresh_token = ?, id_token = ?, email = ?, plan = ?, account_id = ?, fedramp = ?, refreshed_at = ?
+     where name = ? and access_token = ?`,
+    [access, refresh, id, email, plan, accountId, Number(fedramp), refreshedAt, name, from.access],
+  );
+  return changed > 0;
+}
+
+function columnsOf(patch: Partial<AccountState>): Record<string, Value> {
+  const values: Record<string, Value> = {};
+  for (const field of Object.keys(patch) as (keyof AccountState)[])
+    Object.assign(values, (COLUMNS[field] as (value: unknown) => object)(patch[field]));
+  return values;
 }
 
 function accountOf(row: Row): StoredAccount {
@@ -175,7 +157,7 @@ function accountOf(row: Row): StoredAccount {
   };
 }
 
-function windowColumns(name: string, window: AccountState["primary"]): Record<string, SQLQueryBindings> {
+function windowColumns(name: string, window: AccountState["primary"]): Record<string, Value> {
   return {
     [`${name}_used`]: window?.usedPercent ?? null,
     [`${name}_minutes`]: window?.minutes ?? null,

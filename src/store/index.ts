@@ -1,7 +1,5 @@
-// Opens the store: licences, receipts and accounts in one SQLite file of the data directory.
+// Opens the store: licences, receipts, accounts and what else is kept, in a SQLite file of the data directory or in Postgres.
 
-import { Database } from "bun:sqlite";
-import { closeSync, mkdirSync, openSync } from "node:fs";
 import { join } from "node:path";
 import type { AccountStore } from "../core/account.ts";
 import type { Log } from "../core/hooks.ts";
@@ -10,11 +8,14 @@ import type { Engine } from "./engine.ts";
 import { type Licences, openLicences } from "./licences.ts";
 import { migrate } from "./migrations.ts";
 import { openReceipts, type Receipts } from "./receipts.ts";
-import { openSqlite } from "./sqlite.ts";
+import { Snapshots } from "./snapshot.ts";
 import { openValues, type PluginValues } from "./values.ts";
 
 export interface Store {
-  readonly path: string;
+  /** Where it is, as a person may see it. */
+  readonly place: string;
+  /** Version of the schema, before it was opened and now. */
+  readonly schema: { from: number; to: number };
   readonly licences: Licences;
   readonly receipts: Receipts;
   readonly accounts: AccountStore;
@@ -22,54 +23,86 @@ export interface Store {
   readonly values: PluginValues;
   /** The database itself, for what else is kept in it. */
   readonly engine: Engine;
-  /** Writes what is still queued, and closes the file. */
-  close(): void;
+  /** Writes what is still queued, and lets go of the database. */
+  close(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
 }
 
 export interface StoreOptions {
+  /** `sqlite`, the file of the data directory, or the address of a Postgres. */
+  store?: string | undefined;
   /** Told once when receipts cannot be written, and once when they can again. */
   log?: Pick<Log, "info" | "error">;
-  /** Milliseconds that a write waits for another process. A server waits little: its one thread carries every stream. */
-  patience?: number;
+  /** Milliseconds that a statement waits for another process or for a server that is away. */
+  patience?: number | undefined;
   /** Most receipts that wait in memory while they cannot be written. */
   queue?: number;
 }
 
-/** Opens the store of a data directory, making both when they do not exist. Throws one clear line when it cannot. */
-export function openStore(dataDir: string, options: StoreOptions = {}): Store {
-  const path = join(dataDir, "codexd.db");
-  const { log, patience = 100, queue = 10_000 } = options;
-  let database: Database | undefined;
-  try {
-    mkdirSync(dataDir, { recursive: true, mode: 0o700 });
-    // SQLite would make the file readable for all; its -wal and -shm files take the mode of this one.
-    closeSync(openSync(path, "a", 0o600));
-    database = new Database(path, { strict: true });
-    // Opening may meet another process that makes the same file.
-    database.run("pragma busy_timeout = 5000");
-    database.run("pragma journal_mode = wal");
-    // A commit is in the file when the call returns, so the end of the process loses nothing; the end of the power may lose the last ones.
-    database.run("pragma synchronous = normal");
-    migrate(database, path);
-    database.run(`pragma busy_timeout = ${patience}`);
-  } catch (error) {
-    database?.close();
-    throw new Error(`cannot open the store ${path}: ${(error as Error).message}`, { cause: error });
+/** A write to a file holds up every stream of this thread while it waits; one to another machine holds up only who asked. */
+const PATIENCE = { sqlite: 100, postgres: 5000 };
+/** Opening may meet another process that makes the same file. */
+const OPENING = 5000;
+
+const SQLITE = "sqlite";
+
+/** The file of a data directory. */
+const sqlitePath = (dataDir: string): string => join(dataDir, "codexd.db");
+
+/** Opens the store, making what does not exist. Rejects with one clear line when it cannot. */
+export async function openStore(dataDir: string, options: StoreOptions = {}): Promise<Store> {
+  const { store, log, patience, queue = 10_000 } = options;
+  const { engine, place, schema } = await openEngine(dataDir, { store, patience });
+  const snapshots = new Snapshots(engine);
+  const receipts = openReceipts(engine, { journal: join(dataDir, "journal"), log, queue });
+  const [licences, accounts] = await Promise.all([openLicences(engine, snapshots), openAccounts(engine, snapshots)]);
+  async function close(): Promise<void> {
+    await receipts.stop();
+    snapshots.stop();
+    await engine.close();
   }
-  const opened = database;
-  const engine = openSqlite(path, patience);
-  const receipts = openReceipts(opened, { log, queue });
   return {
-    path,
-    licences: openLicences(opened),
+    place,
+    schema,
+    licences,
     receipts,
-    accounts: openAccounts(opened),
+    accounts,
     values: openValues(engine),
     engine,
-    close() {
-      receipts.stop();
-      void engine.close();
-      opened.close();
-    },
+    close,
+    [Symbol.asyncDispose]: close,
   };
+}
+
+interface Opened {
+  engine: Engine;
+  place: string;
+  schema: Store["schema"];
+}
+
+/** A database with this version's schema. */
+export async function openEngine(
+  dataDir: string,
+  { store = SQLITE, patience }: Pick<StoreOptions, "store" | "patience">,
+): Promise<Opened> {
+  let place = sqlitePath(dataDir);
+  let engine: Engine | undefined;
+  try {
+    if (store === SQLITE) {
+      const { openSqlite } = await import("./sqlite.ts");
+      const file = openSqlite(place, OPENING);
+      engine = file;
+      const schema = await migrate(engine, place);
+      file.patience(patience ?? PATIENCE.sqlite);
+      return { engine, place, schema };
+    }
+    // Loaded only where it is used: most installations have no Postgres.
+    const { maskPostgres, openPostgres } = await import("./postgres.ts");
+    place = maskPostgres(store);
+    engine = await openPostgres(store, patience ?? PATIENCE.postgres);
+    return { engine, place, schema: await migrate(engine, place) };
+  } catch (error) {
+    await engine?.close();
+    throw new Error(`cannot open the store ${place}: ${(error as Error).message}`, { cause: error });
+  }
 }

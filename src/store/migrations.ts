@@ -1,9 +1,11 @@
-// The schema, as numbered steps in plain SQL that a second engine can take as they are.
+// The schema, as numbered steps in plain SQL that both engines take.
 
-import type { Database } from "bun:sqlite";
+import type { Engine } from "./engine.ts";
+import { Hours } from "./hours.ts";
+import { selectReceipts } from "./rows.ts";
 
-/** Text that both engines take, or one for each where they differ. */
-type Statement = string | { sqlite: string; postgres: string };
+/** Text that both engines take, or one for each where they differ; or what no statement can do. */
+type Statement = string | { sqlite: string; postgres: string } | ((within: Engine) => Promise<void>);
 
 /** Step n brings version n. Published steps never change; a change is a new step at the end. */
 const STEPS: readonly (readonly Statement[])[] = [
@@ -168,36 +170,100 @@ const STEPS: readonly (readonly Statement[])[] = [
     "create index kept_items_written_at on kept_items (written_at, bytes)",
     "create index kept_items_expires_at on kept_items (expires_at)",
   ],
+  [
+    // What a receipt is known by: written twice, as after a crash, it is there once.
+    "alter table receipts add column uid text",
+    {
+      sqlite: "update receipts set uid = 'before-' || rowid",
+      postgres: "update receipts set uid = 'before-' || ctid::text",
+    },
+    "create unique index receipts_uid on receipts (uid)",
+    "drop index receipts_at",
+    "create index receipts_at_uid on receipts (at, uid)",
+    "create index receipts_id on receipts (id)",
+    "create index receipts_session on receipts (session, at)",
+    "create index receipts_licence on receipts (licence, at)",
+    // Sums of the receipts of an hour. Each process writes rows of its own, so that none waits for another's.
+    `create table usage_hours (
+      kind text not null,
+      hour bigint not null,
+      key text not null,
+      writer text not null,
+      sums text not null,
+      primary key (kind, hour, key, writer)
+    )`,
+    "create index usage_hours_writer on usage_hours (hour, writer)",
+    sumReceipts,
+  ],
+  [
+    "alter table licences add column requests_per_minute bigint",
+    "alter table licences add column requests_per_day bigint",
+    "alter table licences add column tokens_per_minute bigint",
+    "alter table licences add column tokens_per_day bigint",
+    "alter table licences add column streams bigint",
+    // What a server that counts in memory has counted in its long windows, for the time after a restart.
+    `create table counters (
+      name text primary key,
+      count bigint not null,
+      until bigint not null
+    )`,
+  ],
 ];
 
-/** Brings the database to this version. Throws when a newer codexd has written it. */
-export function migrate(database: Database, path: string): void {
-  if (versionOf(database, path) === STEPS.length) return;
-  // Immediate: two processes that start at once must not both take the same step.
-  database
-    .transaction(() => {
-      let version = versionOf(database, path);
-      if (version === 0) {
-        database.run("create table schema_version (version integer not null)");
-        database.run("insert into schema_version (version) values (0)");
-      }
-      for (; version < STEPS.length; version++) {
-        for (const statement of STEPS[version] ?? [])
-          database.run(typeof statement === "string" ? statement : statement.sqlite);
-      }
-      database.run("update schema_version set version = ?", [STEPS.length]);
-    })
-    .immediate();
+/** Receipts from before there were sums. */
+async function sumReceipts(within: Engine): Promise<void> {
+  const hours = new Hours("before");
+  for (let at = 0, uid = ""; ; ) {
+    const page = await selectReceipts(within, "where at >= ? and (at > ? or uid > ?) order by at, uid limit 1000", [
+      ...[at, at, uid],
+    ]);
+    await hours.add(
+      within,
+      page.map(({ receipt }) => receipt),
+    );
+    const last = page.at(-1);
+    if (!last) return;
+    at = last.receipt.at;
+    uid = last.uid;
+  }
 }
 
-function versionOf(database: Database, path: string): number {
-  const table = database.query("select 1 from sqlite_master where type = 'table' and name = 'schema_version'").get();
-  if (!table) return 0;
-  const row = database.query<{ version: number }, []>("select version from schema_version").get();
+/** One lock for all who migrate a Postgres: its number is only ours. */
+const LOCK = 7_264_001_389;
+
+/** Brings the database to this version; gives the one before and the one now. Throws when a newer codexd has written it. */
+export async function migrate(engine: Engine, place: string): Promise<{ from: number; to: number }> {
+  const to = STEPS.length;
+  if ((await versionOf(engine, place)) === to) return { from: to, to };
+  return await engine.transaction(async (within) => {
+    // Two processes that start at once must not both take the same step; SQLite's transaction is alone anyway.
+    if (within.kind === "postgres") await within.all("select pg_advisory_xact_lock(?)", [LOCK]);
+    const from = await versionOf(within, place);
+    if (from === 0) {
+      await within.run("create table schema_version (version integer not null)");
+      await within.run("insert into schema_version (version) values (0)");
+    }
+    for (const statement of STEPS.slice(from).flat()) {
+      if (typeof statement === "function") await statement(within);
+      else await within.run(typeof statement === "string" ? statement : statement[within.kind]);
+    }
+    await within.run("update schema_version set version = ?", [to]);
+    return { from, to };
+  });
+}
+
+const TABLE = {
+  sqlite: "select 1 from sqlite_master where type = 'table' and name = 'schema_version'",
+  postgres: "select 1 from pg_tables where schemaname = current_schema() and tablename = 'schema_version'",
+};
+
+async function versionOf(engine: Engine, place: string): Promise<number> {
+  if ((await engine.all(TABLE[engine.kind])).length === 0) return 0;
+  const [row] = await engine.all<{ version: number }>("select version from schema_version");
   const version = row?.version ?? 0;
   if (version > STEPS.length) {
     throw new Error(
-      `${path} is of schema version ${version}, written by a newer codexd; this one knows versions up to ${STEPS.length}`,
+      `${place} is of schema version ${version}, written by a newer codexd; this one knows versions up to ${STEPS.length}`,
     );
   }
   return version;

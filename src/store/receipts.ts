@@ -1,139 +1,217 @@
-// Receipts in the store: written before the call returns, queued within a bound while they cannot be.
+// Receipts in the store: safe when the call returns, written a moment later, and waiting within a bound while they cannot be.
 
-import type { Database, SQLQueryBindings } from "bun:sqlite";
+import { randomBytes } from "node:crypto";
 import type { Log } from "../core/hooks.ts";
 import type { Receipt } from "../core/receipt.ts";
+import type { Engine } from "./engine.ts";
+import { Hours } from "./hours.ts";
+import { Journal, type Part, readJournal, remove } from "./journal.ts";
+import { type Entry, insertReceipts, selectReceipts } from "./rows.ts";
 import { openUsage, type Usage } from "./usage.ts";
 
 export interface Receipts extends Usage {
-  /** Writes a receipt. Never throws: a turn does not fail because of the store. */
+  /** Takes a receipt. Never throws and never waits: a turn does not fail because of the store. */
   write(receipt: Receipt): void;
+  /** Writes receipts that have an id already and are not there yet; gives how many were written. */
+  adopt(entries: readonly Entry[]): Promise<number>;
   /** The last receipts, newest first. */
-  last(limit: number): Receipt[];
-  /** How many wait in memory, and how many were lost because even that was full. */
+  last(limit: number): Promise<Receipt[]>;
+  /** How many wait to be written, and how many were lost because there was no room for more. */
   state(): { queued: number; lost: number };
   /** Tries once more to write what waits, and stops trying after that. */
-  stop(): void;
+  stop(): Promise<void>;
 }
 
+export interface ReceiptsOptions {
+  /** Folder of the journals. */
+  journal: string;
+  log: Pick<Log, "info" | "error"> | undefined;
+  /** Most receipts that wait in memory. */
+  queue: number;
+}
+
+/** From a receipt to its row: long enough to take others along, too short for anybody to miss it. */
+const FLUSH_MS = 40;
 const RETRY_MS = 1000;
+const BATCH = 500;
 
-/** Field of a receipt → column. */
-const COLUMNS = {
-  id: "id",
-  at: "at",
-  licence: "licence",
-  session: "session",
-  dialect: "dialect",
-  operation: "operation",
-  stream: "stream",
-  askedModel: "asked_model",
-  model: "model",
-  effort: "effort",
-  upstream: "upstream",
-  account: "account",
-  outcome: "outcome",
-  status: "status",
-  code: "code",
-  inputTokens: "input_tokens",
-  cachedTokens: "cached_tokens",
-  outputTokens: "output_tokens",
-  reasoningTokens: "reasoning_tokens",
-  firstMs: "first_ms",
-  totalMs: "total_ms",
-  tries: "tries",
-} as const satisfies Record<keyof Receipt, string>;
+interface Waiting extends Entry {
+  part: Part | undefined;
+}
 
-const FIELDS = Object.keys(COLUMNS) as (keyof Receipt)[];
-
-export function openReceipts(
-  database: Database,
-  options: { log: Pick<Log, "info" | "error"> | undefined; queue: number },
-): Receipts {
-  const insert = database.prepare(
-    `insert into receipts (${Object.values(COLUMNS).join(", ")}) values (${FIELDS.map(() => "?").join(", ")})`,
-  );
-  const newest = database.prepare<Record<string, unknown>, [number]>(
-    `select ${FIELDS.map((field) => `${COLUMNS[field]} as "${field}"`).join(", ")} from receipts order by at desc limit ?`,
-  );
-  const insertAll = database.transaction((receipts: readonly Receipt[]) => {
-    for (const receipt of receipts) insertOne(receipt);
-  });
-  let waiting: Receipt[] = [];
-  let lost = 0;
-  let lostBefore = 0;
-  let timer: ReturnType<typeof setTimeout> | undefined;
-
-  function insertOne(receipt: Receipt): void {
-    try {
-      insert.run(...valuesOf(receipt));
-    } catch (error) {
-      // A receipt that the schema refuses will be refused for ever: it must not hold up the others.
-      if (!isRefused(error)) throw error;
-      lost++;
-      options.log?.error("a receipt is lost: the store refuses it", {
-        id: receipt.id,
-        reason: (error as Error).message,
-      });
-    }
-  }
-
-  function keep(receipt: Receipt): void {
-    if (waiting.length < options.queue) waiting.push(receipt);
-    else lost++;
-  }
-
-  function later(): void {
-    timer = setTimeout(flush, RETRY_MS);
-    // Waiting receipts must not keep a process alive that has nothing else to do.
-    timer.unref();
-  }
-
-  function flush(): void {
-    timer = undefined;
-    if (waiting.length === 0) return;
-    try {
-      insertAll.immediate(waiting);
-      options.log?.info("receipts are written again", { written: waiting.length, lost: lost - lostBefore });
-      waiting = [];
-      lostBefore = lost;
-    } catch {
-      later();
-    }
-  }
-
+export function openReceipts(engine: Engine, options: ReceiptsOptions): Receipts {
+  const receipts = new Queue(engine, options);
+  const usage = openUsage(engine);
   return {
-    ...openUsage(database),
-    write(receipt) {
-      // While some wait, the next ones join them: another try each would stall every stream for as long as a lock is held.
-      if (waiting.length > 0) return keep(receipt);
-      try {
-        insertOne(receipt);
-      } catch (error) {
-        options.log?.error("receipts cannot be written and wait in memory", { reason: (error as Error).message });
-        keep(receipt);
-        later();
-      }
+    async sum(question) {
+      await receipts.settle();
+      return await usage.sum(question);
     },
-    last: (limit) => newest.all(limit).map((row) => ({ ...row, stream: row.stream === 1 }) as unknown as Receipt),
-    state: () => ({ queued: waiting.length, lost }),
-    stop() {
-      if (timer) clearTimeout(timer);
-      flush();
-      if (timer) clearTimeout(timer);
-      if (waiting.length > 0)
-        options.log?.error("receipts are lost: the store could not be written", { lost: lost + waiting.length });
+    async last(limit) {
+      await receipts.settle();
+      return (await selectReceipts(engine, "order by at desc, uid desc limit ?", [limit])).map(
+        ({ receipt }) => receipt,
+      );
     },
+    write: (receipt) => receipts.write(receipt),
+    adopt: (entries) => receipts.adopt(entries),
+    state: () => receipts.state,
+    stop: () => receipts.stop(),
   };
 }
 
-function isRefused(error: unknown): boolean {
-  return error instanceof TypeError || String((error as { code?: unknown }).code).startsWith("SQLITE_CONSTRAINT");
+class Queue {
+  readonly #engine: Engine;
+  readonly #log: ReceiptsOptions["log"];
+  readonly #bound: number;
+  readonly #journal: Journal;
+  readonly #hours: Hours;
+  #waiting: Waiting[] = [];
+  #lost = 0;
+  /** Of the time in which receipts could not be written; undefined while they can. */
+  #trouble: { lost: number } | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  /** What is written now; one thing after the other. */
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(engine: Engine, { journal, log, queue }: ReceiptsOptions) {
+    const name = randomBytes(8).toString("hex");
+    this.#engine = engine;
+    this.#log = log;
+    this.#bound = queue;
+    this.#journal = new Journal(journal, name);
+    this.#hours = new Hours(name);
+    // What a killed process left is taken in when nobody waits for it.
+    if (this.#journal.others().length > 0) this.#later(FLUSH_MS);
+  }
+
+  get state(): { queued: number; lost: number } {
+    return { queued: this.#waiting.length + this.#journal.spilled, lost: this.#lost };
+  }
+
+  write(receipt: Receipt): void {
+    const entry = { uid: Bun.randomUUIDv7(), receipt };
+    const part = this.#journal.append(entry);
+    if (this.#waiting.length < this.#bound) {
+      this.#waiting.push({ ...entry, part });
+      if (part) part.held++;
+    } else if (part) part.spilled++;
+    else this.#lost++;
+    if (!this.#timer) this.#later(FLUSH_MS);
+  }
+
+  #later(ms: number): void {
+    this.#timer = setTimeout(() => void this.settle(), ms);
+    // Waiting receipts must not keep a process alive that has nothing else to do: they are in its journal.
+    this.#timer.unref();
+  }
+
+  /** Everything that waits, here and in the journals of others, is in the store when it returns, unless the store is away. */
+  settle(): Promise<void> {
+    return this.#alone(async () => {
+      try {
+        await this.#flush();
+        await this.#takeIn();
+        this.#recovered();
+      } catch (error) {
+        this.#troubled(error as Error);
+      }
+    });
+  }
+
+  #alone<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#turn.then(work, work);
+    this.#turn = turn.catch(() => undefined);
+    return turn;
+  }
+
+  async #flush(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    while (this.#waiting.length > 0) {
+      const some = this.#waiting.slice(0, BATCH);
+      await this.#insert(some);
+      this.#waiting.splice(0, some.length);
+      for (const { part } of some) if (part) part.held--;
+    }
+    for (const part of this.#journal.spills()) {
+      await this.#insertAll(await readJournal(part.path));
+      part.spilled = 0;
+    }
+    this.#journal.tidy();
+  }
+
+  /** Receipts of other journals: those of the living are in the store a moment early, which changes nothing. */
+  async #takeIn(): Promise<void> {
+    for (const { path, isDead } of this.#journal.others()) {
+      await this.#insertAll(await readJournal(path));
+      if (isDead) remove(path);
+    }
+  }
+
+  async #insertAll(entries: readonly Entry[]): Promise<void> {
+    for (let at = 0; at < entries.length; at += BATCH) await this.#insert(entries.slice(at, at + BATCH));
+  }
+
+  async #insert(entries: readonly Entry[]): Promise<number> {
+    try {
+      return await this.#engine.transaction(async (within) => {
+        const inserted = await insertReceipts(within, entries);
+        await this.#hours.add(
+          within,
+          inserted.map(({ receipt }) => receipt),
+        );
+        return inserted.length;
+      });
+    } catch (error) {
+      this.#hours.forget();
+      if (!isRefused(error)) throw error;
+      const [only] = entries;
+      if (entries.length === 1 && only) return this.#refuse(only, error as Error);
+      // One that the schema refuses will be refused for ever: it must not hold up the others.
+      let count = 0;
+      for (const entry of entries) count += await this.#insert([entry]);
+      return count;
+    }
+  }
+
+  #refuse({ receipt }: Entry, error: Error): number {
+    this.#lost++;
+    this.#log?.error("a receipt is lost: the store refuses it", { id: receipt.id, reason: error.message });
+    return 0;
+  }
+
+  #troubled(error: Error): void {
+    if (!this.#trouble) {
+      this.#trouble = { lost: this.#lost };
+      this.#log?.error("receipts cannot be written and wait", { reason: error.message });
+    }
+    if (!this.#timer) this.#later(RETRY_MS);
+  }
+
+  #recovered(): void {
+    if (this.#trouble) this.#log?.info("receipts are written again", { lost: this.#lost - this.#trouble.lost });
+    this.#trouble = undefined;
+  }
+
+  adopt(entries: readonly Entry[]): Promise<number> {
+    return this.#alone(() => this.#insert(entries));
+  }
+
+  async stop(): Promise<void> {
+    await this.settle();
+    clearTimeout(this.#timer);
+    const only = this.#waiting.filter(({ part }) => !part).length;
+    this.#journal.close();
+    if (only > 0) this.#log?.error("receipts are lost: the store could not be written", { lost: this.#lost + only });
+    else if (this.#waiting.length > 0)
+      this.#log?.error("receipts could not be written; the next start will", { queued: this.state.queued });
+  }
 }
 
-function valuesOf(receipt: Receipt): SQLQueryBindings[] {
-  return FIELDS.map((field) => {
-    const value = receipt[field];
-    return typeof value === "boolean" ? Number(value) : (value ?? null);
-  });
+function isRefused(error: unknown): boolean {
+  const { code, errno } = error as { code?: unknown; errno?: unknown };
+  if (error instanceof TypeError || String(code).startsWith("SQLITE_CONSTRAINT")) return true;
+  // Classes of Postgres: the data is at fault, or a constraint.
+  return code === "ERR_POSTGRES_SERVER_ERROR" && /^2[23]/.test(String(errno));
 }

@@ -5,8 +5,13 @@ import { closeSync, mkdirSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Engine, Near, Value } from "./engine.ts";
 
+export interface SqliteEngine extends Engine {
+  /** Milliseconds that a write waits for another process. */
+  patience(ms: number): void;
+}
+
 /** Opens the file, making it and its folder when they do not exist. `patience`: milliseconds that a write waits for another process. */
-export function openSqlite(path: string, patience: number): Engine {
+export function openSqlite(path: string, patience: number): SqliteEngine {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   // SQLite would make the file readable for all; its -wal and -shm files take the mode of this one.
   closeSync(openSync(path, "a", 0o600));
@@ -23,7 +28,7 @@ export function openSqlite(path: string, patience: number): Engine {
   return new Sqlite(database);
 }
 
-class Sqlite implements Engine {
+class Sqlite implements SqliteEngine {
   readonly kind = "sqlite";
   readonly near: Near;
   readonly #database: Database;
@@ -47,6 +52,10 @@ class Sqlite implements Engine {
       transaction: () => Promise.reject(new Error("a transaction within a transaction")),
       close: () => Promise.reject(new Error("a transaction cannot close its engine")),
     };
+  }
+
+  patience(ms: number): void {
+    this.#database.run(`pragma busy_timeout = ${ms}`);
   }
 
   async all<Row>(sql: string, values?: readonly Value[]): Promise<Row[]> {

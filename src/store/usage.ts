@@ -1,11 +1,15 @@
 // Sums of receipts: how many exchanges, how they ended, what they cost and how long they took.
 
-import type { Database } from "bun:sqlite";
+import type { Receipt } from "../core/receipt.ts";
+import type { Engine } from "./engine.ts";
+import { HOUR, KINDS, sumsOf } from "./hours.ts";
+import { selectReceipts } from "./rows.ts";
+import { Sums } from "./sums.ts";
 
 export const USAGE_KEYS = ["model", "licence", "session", "account", "dialect", "day"] as const;
 export type UsageKey = (typeof USAGE_KEYS)[number];
 
-/** One row of sums. Times are of exchanges that were not refused; p95 is the nearest rank. */
+/** One row of sums. Times are of exchanges that were not refused; p95 is the nearest rank, to within 0.8 %. */
 export interface UsageRow {
   /** Value of the key, null where a receipt has none; a day is `2026-01-31` (UTC); `total` without a key. */
   key: string | null;
@@ -28,61 +32,75 @@ export interface UsageRow {
 
 export interface Usage {
   /** Sums since a time (Unix milliseconds) by a key; one row named `total` without a key. Most turns first, days in order. */
-  sum(question: { since?: number; by?: UsageKey | undefined }): UsageRow[];
+  sum(question: { since?: number; by?: UsageKey | undefined }): Promise<UsageRow[]>;
 }
 
-const DAY = 86_400_000;
+/** Rows that are read at once: a server answers others in between. */
+const PAGE = 2000;
 
-const KEY_SQL: Record<UsageKey | "total", string> = {
-  model: "coalesce(model, asked_model)",
-  licence: "licence",
-  session: "session",
-  account: "account",
-  dialect: "dialect",
-  day: `at - at % ${DAY}`,
-  total: "'total'",
-};
-
-/** A rank over the values that count, so that the 95th percentile needs no function that only one engine has. */
-function sumSql(key: string): string {
-  return `with ranked as (
-    select ${key} as key, outcome, input_tokens, cached_tokens, output_tokens, reasoning_tokens, first_ms, total_ms,
-      row_number() over (partition by ${key} order by case when first_ms is null then 1 else 0 end, first_ms) as first_rank,
-      count(first_ms) over (partition by ${key}) as first_count,
-      row_number() over (partition by ${key} order by case when outcome = 'refused' then 1 else 0 end, total_ms) as total_rank,
-      sum(case when outcome = 'refused' then 0 else 1 end) over (partition by ${key}) as total_count
-    from receipts where at >= ?
-  )
-  select key, count(*) as "turns",
-    sum(case when outcome = 'ok' then 1 else 0 end) as "ok",
-    sum(case when outcome = 'failed' then 1 else 0 end) as "failed",
-    sum(case when outcome = 'aborted' then 1 else 0 end) as "aborted",
-    sum(case when outcome = 'refused' then 1 else 0 end) as "refused",
-    sum(input_tokens) as "inputTokens", sum(cached_tokens) as "cachedTokens",
-    sum(output_tokens) as "outputTokens", sum(reasoning_tokens) as "reasoningTokens",
-    avg(first_ms) as "firstMsAvg",
-    max(case when first_rank = (95 * first_count + 99) / 100 then first_ms end) as "firstMsP95",
-    avg(case when outcome = 'refused' then null else total_ms end) as "totalMsAvg",
-    max(case when outcome <> 'refused' and total_rank = (95 * total_count + 99) / 100 then total_ms end) as "totalMsP95"
-  from ranked group by key order by ${key === KEY_SQL.day ? "key" : `"turns" desc, key`}`;
-}
-
-type Row = Omit<UsageRow, "key" | "cacheHitRate"> & { key: string | number | null };
-
-export function openUsage(database: Database): Usage {
+export function openUsage(engine: Engine): Usage {
   return {
-    sum({ since = 0, by }) {
-      const rows = database.query<Row, [number]>(sumSql(KEY_SQL[by ?? "total"])).all(since);
-      return rows.map((row) => ({
-        ...row,
-        key: typeof row.key === "number" ? new Date(row.key).toISOString().slice(0, 10) : row.key,
-        cacheHitRate: row.inputTokens > 0 ? row.cachedTokens / row.inputTokens : null,
-        firstMsAvg: round(row.firstMsAvg),
-        firstMsP95: round(row.firstMsP95),
-        totalMsAvg: round(row.totalMsAvg),
-        totalMsP95: round(row.totalMsP95),
-      }));
+    async sum({ since = 0, by }) {
+      const groups = new Map<string, Sums>();
+      const group = (key: string): Sums => {
+        const sums = groups.get(key) ?? new Sums();
+        groups.set(key, sums);
+        return sums;
+      };
+      // Whole hours are added up already; of the first one only a part may be meant. Of sessions there are no sums.
+      const whole = by === "session" ? Number.POSITIVE_INFINITY : Math.ceil(since / HOUR) * HOUR;
+      for await (const receipt of receiptsOf(engine, since, Math.min(whole, Number.MAX_SAFE_INTEGER)))
+        group(keyOf(by, receipt)).add(receipt);
+      if (by !== "session") {
+        const kind = by === undefined || by === "day" ? "total" : by;
+        for (const { hour, key, sums } of await sumsOf(engine, kind, whole, Number.MAX_SAFE_INTEGER))
+          group(by === "day" ? dayOf(hour) : key).merge(sums);
+      }
+      const rows = [...groups].map(([key, sums]) => rowOf(by === undefined ? "total" : key || null, sums));
+      const inOrder = (a: UsageRow, b: UsageRow) => ((a.key ?? "") < (b.key ?? "") ? -1 : 1);
+      return rows.sort((a, b) => (by === "day" ? inOrder(a, b) : b.turns - a.turns || inOrder(a, b)));
     },
+  };
+}
+
+async function* receiptsOf(engine: Engine, since: number, until: number): AsyncGenerator<Receipt> {
+  for (let at = since, uid = ""; at < until; ) {
+    const page = await selectReceipts(
+      engine,
+      "where at >= ? and at < ? and (at > ? or uid > ?) order by at, uid limit ?",
+      [...[at, until, at, uid], PAGE],
+    );
+    for (const { receipt } of page) yield receipt;
+    const last = page.at(-1);
+    if (!last || page.length < PAGE) return;
+    at = last.receipt.at;
+    uid = last.uid;
+  }
+}
+
+function keyOf(by: UsageKey | undefined, receipt: Receipt): string {
+  if (by === "day") return dayOf(receipt.at);
+  if (by === "session") return receipt.session ?? "";
+  return KINDS[by ?? "total"](receipt);
+}
+
+const dayOf = (at: number): string => new Date(at).toISOString().slice(0, 10);
+
+function rowOf(key: string | null, { turns, outcomes, tokens, first, total }: Sums): UsageRow {
+  const [inputTokens, cachedTokens, outputTokens, reasoningTokens] = tokens;
+  return {
+    key,
+    turns,
+    ...outcomes,
+    inputTokens,
+    cachedTokens,
+    outputTokens,
+    reasoningTokens,
+    cacheHitRate: inputTokens > 0 ? cachedTokens / inputTokens : null,
+    firstMsAvg: round(first.average),
+    firstMsP95: round(first.percentile(0.95)),
+    totalMsAvg: round(total.average),
+    totalMsP95: round(total.percentile(0.95)),
   };
 }
 

@@ -22,7 +22,7 @@ async function last(process: Bun.Subprocess<"ignore", "pipe", "inherit">): Promi
 
 test("ten processes with one account that expires under load renew it once per expiry, and no turn fails", async () => {
   await using sandbox = await issuing({ tokenLifetime: 4 });
-  using it = kept(sandbox.url, stored(sandbox.url, await sandbox.login()));
+  await using it = await kept(sandbox.url, stored(sandbox.url, await sandbox.login()));
   const began = Date.now();
   const children = Array.from({ length: 10 }, () => child(it.data, sandbox.url, "turns", "8000"));
   const seen = (await Promise.all(children.map(last))) as Record<string, number>[];
@@ -38,7 +38,7 @@ test("ten processes with one account that expires under load renew it once per e
 
 test("kill -9 while the issuer has not answered leaves a usable account, and the others wait only as long as its right lasts", async () => {
   await using sandbox = await issuing();
-  using it = kept(sandbox.url, stored(sandbox.url, await sandbox.login()));
+  await using it = await kept(sandbox.url, stored(sandbox.url, await sandbox.login()));
   await sandbox.control({ tokenDelay: 60_000 });
   const killed = child(it.data, sandbox.url, "renew");
   for await (const line of lines(killed.stdout)) if (line.includes("renewing")) break;
@@ -59,14 +59,14 @@ test("kill -9 while the issuer has not answered leaves a usable account, and the
 test("kill -9 at any moment of a renewal leaves a store that opens, with a whole login in it", async () => {
   await using sandbox = await issuing();
   await sandbox.control({ leeway: 60_000 });
-  using it = kept(sandbox.url, stored(sandbox.url, await sandbox.login()));
+  await using it = await kept(sandbox.url, stored(sandbox.url, await sandbox.login()));
   for (const wait of [0, 2, 5, 10, 20]) {
     const killed = child(it.data, sandbox.url, "renew");
     for await (const line of lines(killed.stdout)) if (line.includes("renewing")) break;
     await Bun.sleep(wait);
     killed.kill("SIGKILL");
     await killed.exited;
-    it.store.accounts.lease("account work", "the test", Date.now());
+    await it.store.accounts.lease("account work", "the test", Date.now());
     const account = it.store.accounts.get("work");
     expect(await turn(sandbox.url, account?.tokens.access)).toBe(200);
   }

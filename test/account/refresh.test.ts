@@ -9,7 +9,7 @@ const MINUTE = 60_000;
 
 test("a token with more than five minutes to live is left alone, one with less is renewed once for all who ask", async () => {
   await using sandbox = await issuing();
-  using it = kept(sandbox.url, stored(sandbox.url, await sandbox.login()));
+  await using it = await kept(sandbox.url, stored(sandbox.url, await sandbox.login()));
   const first = (await it.accounts.choose("s")).token;
   it.ahead(54 * MINUTE);
   expect((await it.accounts.choose("s")).token).toBe(first ?? "");
@@ -26,7 +26,7 @@ test("a token with more than five minutes to live is left alone, one with less i
 
 test("while the old token is good nobody waits for the new one", async () => {
   await using sandbox = await issuing();
-  using it = kept(sandbox.url, stored(sandbox.url, await sandbox.login()));
+  await using it = await kept(sandbox.url, stored(sandbox.url, await sandbox.login()));
   await sandbox.control({ tokenDelay: 300 });
   const first = (await it.handle.credentials()).token;
   it.ahead(56 * MINUTE);
@@ -44,7 +44,7 @@ test("while the old token is good nobody waits for the new one", async () => {
 
 test("the new token is in the store before anyone has it", async () => {
   await using sandbox = await issuing();
-  using it = kept(sandbox.url, stored(sandbox.url, await sandbox.login()));
+  await using it = await kept(sandbox.url, stored(sandbox.url, await sandbox.login()));
   const { token } = await it.handle.credentials({ force: true });
   expect(it.store.accounts.get("work")?.tokens.access).toBe(token ?? "");
   const [asked] = await sandbox.asked("/oauth/token");
@@ -53,7 +53,7 @@ test("the new token is in the store before anyone has it", async () => {
 
 test("a refused token is renewed once; one that another process renewed is taken from the store", async () => {
   await using sandbox = await issuing();
-  using it = kept(sandbox.url, stored(sandbox.url, await sandbox.login()));
+  await using it = await kept(sandbox.url, stored(sandbox.url, await sandbox.login()));
   const old = (await it.handle.credentials()).token;
   await sandbox.control({ expired: true });
   expect(await turn(sandbox.url, old)).toBe(401);
@@ -72,7 +72,7 @@ test.each(["refresh_token_expired", "refresh_token_reused", "refresh_token_inval
   "%s is asked once, marks the account and says who can help; a new login ends it",
   async (code) => {
     await using sandbox = await issuing();
-    using it = kept(sandbox.url, stored(sandbox.url, await sandbox.login()));
+    await using it = await kept(sandbox.url, stored(sandbox.url, await sandbox.login()));
     const { token } = await it.handle.credentials();
     await sandbox.control({ refresh: { code } });
     for (let times = 0; times < 3; times++) {
@@ -89,14 +89,14 @@ test.each(["refresh_token_expired", "refresh_token_reused", "refresh_token_inval
     expect(it.handle.state.lastError).toContain(code);
     expect(JSON.stringify(it.lines)).not.toMatch(/eyJ|rt_/);
     await sandbox.control({ refresh: null });
-    it.store.accounts.put(stored(sandbox.url, await sandbox.login()));
+    await it.store.accounts.put(stored(sandbox.url, await sandbox.login()));
     expect(await turn(sandbox.url, (await it.accounts.choose("s")).token)).toBe(200);
   },
 );
 
 test("an old token serves as long as it is good, even when its renewal is refused for good", async () => {
   await using sandbox = await issuing();
-  using it = kept(sandbox.url, stored(sandbox.url, await sandbox.login()));
+  await using it = await kept(sandbox.url, stored(sandbox.url, await sandbox.login()));
   const { token } = await it.handle.credentials();
   await sandbox.control({ refresh: { code: "refresh_token_expired" } });
   it.ahead(59.8 * MINUTE);
@@ -110,7 +110,7 @@ test("an old token serves as long as it is good, even when its renewal is refuse
 
 test.each(["500", "drop"])("an issuer in trouble (%s) is asked again, and the token is not given up", async (code) => {
   await using sandbox = await issuing();
-  using it = kept(sandbox.url, stored(sandbox.url, await sandbox.login()));
+  await using it = await kept(sandbox.url, stored(sandbox.url, await sandbox.login()));
   await sandbox.control({ refresh: { code, times: 2 } });
   it.ahead(61 * MINUTE);
   // Clocks differ: what is over here is good there once it is renewed.
@@ -121,7 +121,7 @@ test.each(["500", "drop"])("an issuer in trouble (%s) is asked again, and the to
 
 test("when it stays in trouble, the failure asks for patience and nothing is marked", async () => {
   await using sandbox = await issuing();
-  using it = kept(sandbox.url, stored(sandbox.url, await sandbox.login()));
+  await using it = await kept(sandbox.url, stored(sandbox.url, await sandbox.login()));
   await sandbox.control({ refresh: { code: "503" } });
   const { token } = await it.handle.credentials();
   it.ahead(59.8 * MINUTE);
@@ -138,7 +138,7 @@ test("when it stays in trouble, the failure asks for patience and nothing is mar
 
 test("a token that lives less than five minutes is not renewed with every request", async () => {
   await using sandbox = await issuing({ tokenLifetime: 60 });
-  using it = kept(sandbox.url, stored(sandbox.url, await sandbox.login()));
+  await using it = await kept(sandbox.url, stored(sandbox.url, await sandbox.login()));
   for (let times = 0; times < 5; times++) await it.handle.credentials();
   expect(await sandbox.counts()).toMatchObject({ refreshes: 0 });
 });

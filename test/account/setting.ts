@@ -67,7 +67,7 @@ export function stored(url: string, { tokens }: AuthFileContent, name = "work"):
   };
 }
 
-export interface Kept extends Disposable {
+export interface Kept extends AsyncDisposable {
   store: Store;
   data: string;
   accounts: ConfiguredAccounts;
@@ -78,10 +78,15 @@ export interface Kept extends Disposable {
 }
 
 /** Accounts of one upstream in a store of their own; `configs` or what the store holds. */
-export function kept(url: string, account?: StoredAccount, configs: AccountConfig[] = [], data?: string): Kept {
+export async function kept(
+  url: string,
+  account?: StoredAccount,
+  configs: AccountConfig[] = [],
+  data?: string,
+): Promise<Kept> {
   const folder = data ?? join(temporary(), "data");
-  const store = openStore(folder, { patience: 5000 });
-  if (account) store.accounts.put(account);
+  const store = await openStore(folder, { patience: 5000 });
+  if (account) await store.accounts.put(account);
   const { log, lines } = listener();
   let ahead = 0;
   const clock = () => Date.now() + ahead;
@@ -100,6 +105,6 @@ export function kept(url: string, account?: StoredAccount, configs: AccountConfi
     ahead: (ms) => {
       ahead = ms;
     },
-    [Symbol.dispose]: () => store.close(),
+    [Symbol.asyncDispose]: () => store.close(),
   };
 }

@@ -21,7 +21,7 @@ const read = (file: string) => JSON.parse(readFileSync(file, "utf8")) as AuthFil
 test("without `refresh: true` it is never renewed, refused token or not", async () => {
   await using sandbox = await issuing();
   const file = written(await sandbox.login());
-  using it = kept(sandbox.url, undefined, [{ name: "work", authFile: file }]);
+  await using it = await kept(sandbox.url, undefined, [{ name: "work", authFile: file }]);
   const before = statSync(file);
   const { token } = await it.handle.credentials();
   it.ahead(59 * MINUTE);
@@ -39,7 +39,7 @@ test("renewed, it keeps its form, its mode and what only others understand", asy
   const login = await sandbox.login();
   const foreign = { ...login, agent_identity: { a: [1] }, tokens: { ...login.tokens, unknown_field: "kept" } };
   const file = written({ ...foreign, last_refresh: "2026-11-22T08:51:21.520569676Z" });
-  using it = kept(sandbox.url, undefined, [{ name: "work", authFile: file, refresh: true }]);
+  await using it = await kept(sandbox.url, undefined, [{ name: "work", authFile: file, refresh: true }]);
   it.ahead(59.8 * MINUTE);
   const { token } = await it.handle.credentials();
   const now = read(file);
@@ -65,7 +65,7 @@ test("a link stays a link to the file that was renewed", async () => {
   const file = written(await sandbox.login());
   const link = join(temporary(), "auth.json");
   symlinkSync(file, link);
-  using it = kept(sandbox.url, undefined, [{ name: "work", authFile: link, refresh: true }]);
+  await using it = await kept(sandbox.url, undefined, [{ name: "work", authFile: link, refresh: true }]);
   const { token } = await it.handle.credentials({ force: true });
   expect(lstatSync(link).isSymbolicLink()).toBe(true);
   expect(read(file).tokens.access_token).toBe(token ?? "");
@@ -74,7 +74,7 @@ test("a link stays a link to the file that was renewed", async () => {
 test("what the CLI renewed meanwhile is used, and nothing is spent", async () => {
   await using sandbox = await issuing();
   const file = written(await sandbox.login());
-  using it = kept(sandbox.url, undefined, [{ name: "work", authFile: file, refresh: true }]);
+  await using it = await kept(sandbox.url, undefined, [{ name: "work", authFile: file, refresh: true }]);
   const { token } = await it.handle.credentials();
   const other = await sandbox.login();
   writeFileSync(file, JSON.stringify(other));
@@ -86,7 +86,7 @@ test("when the CLI spent the token first, its new one is found before anybody is
   await using sandbox = await issuing();
   const login = await sandbox.login();
   const file = written(login);
-  using it = kept(sandbox.url, undefined, [{ name: "work", authFile: file, refresh: true }]);
+  await using it = await kept(sandbox.url, undefined, [{ name: "work", authFile: file, refresh: true }]);
   const body = {
     grant_type: "refresh_token",
     refresh_token: login.tokens.refresh_token,
@@ -111,7 +111,7 @@ test("where the new file could not be written, the old token is not spent", asyn
   if (process.getuid?.() === 0) return;
   await using sandbox = await issuing();
   const file = written(await sandbox.login());
-  using it = kept(sandbox.url, undefined, [{ name: "work", authFile: file, refresh: true }]);
+  await using it = await kept(sandbox.url, undefined, [{ name: "work", authFile: file, refresh: true }]);
   chmodSync(dirname(file), 0o500);
   const failure = (await thrownBy(it.handle.credentials({ force: true }))) as Failure;
   chmodSync(dirname(file), 0o700);

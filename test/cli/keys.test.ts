@@ -26,8 +26,8 @@ test("a key is printed once, alone on stdout, and is the licence's", async () =>
   expect(made.code).toBe(0);
   expect(made.stdout).toMatch(/^cdx_[\w-]{43}\n$/);
   expect(made.stderr).toBe("codexd: licence ci; its key is shown only now:\n");
-  const store = openStore(data);
-  expect(store.licences.find(createHash("sha256").update(made.stdout.trim()).digest("hex"))).toMatchObject({
+  const store = await openStore(data);
+  expect(await store.licences.find(createHash("sha256").update(made.stdout.trim()).digest("hex"))).toMatchObject({
     id: "ci",
     dialects: ["chat", "responses"],
     models: ["gpt-5*"],
@@ -36,7 +36,7 @@ test("a key is printed once, alone on stdout, and is the licence's", async () =>
     reasoning: "think",
     admin: true,
   });
-  store.close();
+  await store.close();
   for (const args of [["keys"], ["keys", "list", "--json"], ["keys", "show", "ci"]]) {
     const { code, stdout } = await run(args);
     expect(code).toBe(0);
@@ -75,13 +75,13 @@ test("the store is the one that the configuration names, even when the rest of i
 
 test("usage sums receipts as a table, JSON and CSV", async () => {
   const { run, data } = place();
-  const store = openStore(data);
+  const store = await openStore(data);
   const at = Date.now() - 3_600_000;
   store.receipts.write(receipt({ at, model: "gpt-5.5" }));
   store.receipts.write(receipt({ at, model: "gpt-5.5", outcome: "failed" }));
   store.receipts.write(receipt({ at, model: '=cmd|"x", y' }));
   store.receipts.write(receipt({ at: at - 40 * 86_400_000, model: "old" }));
-  store.close();
+  await store.close();
   const table = (await run(["usage"])).stdout.trimEnd().split("\n");
   expect(table.map((line) => line.split(/\s{2,}/).slice(0, 4))).toEqual([
     ["model", "turns", "ok", "failed"],

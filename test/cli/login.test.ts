@@ -18,9 +18,9 @@ function clean({ stdout, stderr }: Finished): void {
 }
 
 async function works(sandbox: Issuing, data: string, name: string): Promise<void> {
-  const store = openStore(data);
+  const store = await openStore(data);
   const account = store.accounts.get(name);
-  store.close();
+  await store.close();
   expect(await turn(sandbox.url, account?.tokens.access)).toBe(200);
 }
 
@@ -269,8 +269,8 @@ test("an account is paused, resumed, renewed, freed of its cooldown and removed 
   const json = async (...args: string[]) => JSON.parse((await run(["accounts", ...args, "--json"])).stdout);
   expect(await json("pause", "work")).toMatchObject({ status: "paused", paused: true });
   expect(await json("resume", "work")).toMatchObject({ status: "active", paused: false });
-  const store = openStore(data);
-  store.accounts.change("work", {
+  const store = await openStore(data);
+  await store.accounts.change("work", {
     cooldownUntil: Date.now() + 3_600_000,
     cooldownReason: "usage_limit_reached",
     primary: { usedPercent: 42.4, minutes: 300, resetsAt: Math.floor(Date.now() / 1000) + 60 },
@@ -293,7 +293,7 @@ test("an account is paused, resumed, renewed, freed of its cooldown and removed 
   expect((await run(["accounts"])).stdout).toContain("log in again");
   expect((await run(["accounts", "remove", "work"])).code).toBe(0);
   expect(store.accounts.list()).toEqual([]);
-  store.close();
+  await store.close();
   for (const command of ["show", "pause", "resume", "refresh", "clear-cooldown", "remove"])
     expect(await run(["accounts", command, "nobody"])).toMatchObject({
       code: 1,

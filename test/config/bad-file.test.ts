@@ -60,19 +60,16 @@ plugins: [auth, atuh, auth, {a: 1, b: 2}, 7]
     "codexd.yaml: upstreams.a.accounts[3].accountId: found without accessToken; legal only beside it",
     "codexd.yaml: upstreams.a.accounts[5]: found no credential; legal is exactly one of authFile, accessToken, apiKey",
     "codexd.yaml: upstreams.d.baseUrl: missing; kind compatible has no default, legal is an address such as http://127.0.0.1:11434/v1",
-    'codexd.yaml: plugins[1]: unknown plugin "atuh"; did you mean auth? Legal: auth, model-effort, translate, usage-log, compact, rules',
+    'codexd.yaml: plugins[1]: unknown plugin "atuh"; did you mean auth? Legal: auth, model-effort, translate, usage-log, compact, rules, or a path such as ./atuh.ts',
     "codexd.yaml: plugins[2]: found auth a second time; legal is once",
-    "codexd.yaml: plugins[3]: found neither a name nor one name with its options; legal is `- auth` or `- auth: { keys: […] }`",
-    "codexd.yaml: plugins[4]: found neither a name nor one name with its options; legal is `- auth` or `- auth: { keys: […] }`",
+    "codexd.yaml: plugins[3]: found several names in one entry (a, b); legal is `- auth`, `- auth: { keys: […] }` or `- ./policy.ts: { … }`",
+    "codexd.yaml: plugins[4]: found neither a name nor one name with its options; legal is `- auth`, `- auth: { keys: […] }` or `- ./policy.ts: { … }`",
   ]);
 });
 
 describe("what is not built yet is refused by name", () => {
   test.each([
-    ["store: postgres://user:word@host/x", "store"],
     ["counters: redis://host", "counters"],
-    ["plugins: [auth, ./policy.ts]", "plugins[1]"],
-    ["plugins: [{ /opt/policy.ts: { maxEffort: high } }]", "plugins[0]"],
     [
       "plugins: [{ auth: { keys: [{ id: a, key: 12345678x, tokensPerDay: 5 }] } }]",
       "plugins[0].auth.keys[0].tokensPerDay",

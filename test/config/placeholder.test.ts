@@ -67,7 +67,7 @@ test("a password inside an address is not shown when the address does not fit", 
     "store: mysql://me:leaked@host\nupstreams: { a: { kind: openai, baseUrl: 'ftp://me:leaked@host' } }",
   );
   expect(problems()).toEqual([
-    'codexd.yaml: store: found the text "mysql://…@host"; legal is sqlite',
+    'codexd.yaml: store: found the text "mysql://…@host"; legal is text such as sqlite, postgres://user:password@host/database',
     expect.stringContaining('upstreams.a.baseUrl: found the text "ftp://…@host"'),
   ]);
 });

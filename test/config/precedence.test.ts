@@ -1,7 +1,7 @@
 // Which value wins, where the file is looked for, and what is enough to start with.
 import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
-import { findData, type loadConfig } from "../../src/config/load.ts";
+import { findStore, type loadConfig } from "../../src/config/load.ts";
 import { fixture, UPSTREAM } from "./fixture.ts";
 
 test("flags win over the environment, the environment over the file, the file over defaults", () => {
@@ -157,7 +157,7 @@ test("a command that needs only the data directory is not stopped by the rest of
   const made = fixture(
     "data: here\nstrict: maybe\nupstreams: { a: { kind: openai, accounts: [{ apiKey: '${NOT_SET_HERE}' }] } }\n",
   );
-  expect(findData({}, { ...made })).toBe(join(made.cwd, "here"));
-  expect(findData({ data: "there" }, { ...made })).toBe(join(made.cwd, "there"));
-  expect(() => findData({}, { ...fixture("data: 5") })).toThrow("data: found 5; legal is a path");
+  expect(findStore({}, { ...made }).data).toBe(join(made.cwd, "here"));
+  expect(findStore({ data: "there" }, { ...made }).data).toBe(join(made.cwd, "there"));
+  expect(() => findStore({}, { ...fixture("data: 5") })).toThrow("data: found 5; legal is a path");
 });

@@ -30,9 +30,9 @@ test("ten gateways renew one account once per expiry, and one that is killed mea
   await using sandbox = await startSandbox({ args: ["--auth", "--token-lifetime", `${LIFETIME_S}s`] });
   const issuer = await issuing({ url: sandbox.url });
   const data = join(temporary(), "data");
-  const store = openStore(data);
-  store.accounts.put(stored(sandbox.url, await issuer.login()));
-  store.close();
+  const store = await openStore(data);
+  await store.accounts.put(stored(sandbox.url, await issuer.login()));
+  await store.close();
   const backend = `${sandbox.url}/backend-api`;
   const config = {
     upstreams: { codex: { kind: "chatgpt", baseUrl: `${backend}/codex`, issuer: sandbox.url, chatgptUrl: backend } },

@@ -3,25 +3,34 @@ import { writeSync } from "node:fs";
 import { openStore } from "../../src/store/index.ts";
 import { receipt } from "./receipt.ts";
 
-const [dataDir = "", what = "", value = ""] = process.argv.slice(2);
+const [dataDir = "", place = "", what = "", value = ""] = process.argv.slice(2);
 // Written at once, so that whoever reads the line knows that what it tells of has happened.
 const say = (text: string) => writeSync(1, `${text}\n`);
 
 if (what === "write") {
-  const store = openStore(dataDir);
+  const store = await openStore(dataDir, { store: place, patience: 1 });
   for (let index = 0; ; index++) {
-    store.receipts.write(receipt({ id: `r${index}` }));
-    say(`r${index}`);
+    store.receipts.write(receipt({ id: `${value}${index}` }));
+    say(`${value}${index}`);
+    // A server has a loop that turns, in which rows are written.
+    if (index % 20 === 0) await Bun.sleep(1);
   }
 }
 if (what === "fill") {
   let told = 0;
-  const store = openStore(dataDir, { log: { info: () => undefined, error: () => void told++ }, queue: 50 });
-  for (let index = 0; index < Number(value); index++) store.receipts.write(receipt({ session: "x".repeat(500) }));
-  say(JSON.stringify({ told, ...store.receipts.state(), written: store.receipts.sum({})[0]?.turns }));
+  const log = { info: () => undefined, error: () => void told++ };
+  const store = await openStore(dataDir, { store: place, log, queue: 50 });
+  for (let index = 0; index < Number(value); index++) {
+    store.receipts.write(receipt({ session: "x".repeat(500) }));
+    if (index % 50 === 0) await Bun.sleep(50);
+  }
+  const written = (await store.receipts.sum({}))[0]?.turns;
+  say(JSON.stringify({ told, ...store.receipts.state(), written }));
   process.exit(0);
 }
-const store = openStore(dataDir);
-if (what === "revoke") store.licences.revoke(value);
-store.close();
+const store = await openStore(dataDir, { store: place });
+if (what === "revoke") await store.licences.revoke(value);
+if (what === "change") await store.accounts.change(value, { paused: true });
+if (what === "lease") say(String(await store.accounts.lease(value, "child", Date.now() + 60_000)));
+await store.close();
 say("done");

@@ -9,8 +9,11 @@ export const CHILD = fileURLToPath(import.meta.resolve("./child.ts"));
 export const folder = (): string => join(temporary(), "data");
 
 /** Runs `child.ts` in another process. */
-export function child(dataDir: string, ...args: string[]): Bun.Subprocess<"ignore", "pipe", "inherit"> {
-  return Bun.spawn([process.execPath, CHILD, dataDir, ...args], {
+export function child(
+  { data, store }: { data: string; store: string },
+  ...args: string[]
+): Bun.Subprocess<"ignore", "pipe", "inherit"> {
+  return Bun.spawn([process.execPath, CHILD, data, store, ...args], {
     stdin: "ignore",
     stdout: "pipe",
     stderr: "inherit",

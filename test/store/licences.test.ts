@@ -8,8 +8,8 @@ import { child, folder } from "./fixture.ts";
 
 const digest = (secret: string) => createHash("sha256").update(secret).digest("hex");
 
-test("a licence is found by the digest of its secret, with all that it was made with", () => {
-  const store = openStore(folder());
+test("a licence is found by the digest of its secret, with all that it was made with", async () => {
+  const store = await openStore(folder());
   const wish = {
     id: "ci",
     dialects: ["chat", "responses"],
@@ -19,56 +19,56 @@ test("a licence is found by the digest of its secret, with all that it was made 
     reasoning: "think",
     admin: true,
   } as const;
-  const { licence, secret } = store.licences.create(wish);
+  const { licence, secret } = await store.licences.create(wish);
   expect(secret).toMatch(/^cdx_[A-Za-z0-9_-]{43}$/);
-  expect(store.licences.find(digest(secret))).toEqual(licence);
+  expect(await store.licences.find(digest(secret))).toEqual(licence);
   expect(licence).toMatchObject(wish);
-  const plain = store.licences.create();
+  const plain = await store.licences.create();
   expect(plain.licence.id).toMatch(/^key-[0-9a-f]{8}$/);
   expect(Object.keys(plain.licence).sort()).toEqual(["admin", "createdAt", "digest", "id", "revokedAt"]);
-  expect(store.licences.find(digest("anything"))).toBeUndefined();
+  expect(await store.licences.find(digest("anything"))).toBeUndefined();
   expect(store.licences.count()).toBe(2);
-  store.close();
+  await store.close();
 });
 
-test("the secret is nowhere in the data directory", () => {
+test("the secret is nowhere in the data directory", async () => {
   const dataDir = folder();
-  const store = openStore(dataDir);
-  const { secret } = store.licences.create({ id: "ci" });
+  const store = await openStore(dataDir);
+  const { secret } = await store.licences.create({ id: "ci" });
   for (const name of readdirSync(dataDir)) expect(readFileSync(join(dataDir, name)).includes(secret)).toBe(false);
-  store.close();
+  await store.close();
 });
 
 test("a licence that another process revoked is not found the next time", async () => {
   const dataDir = folder();
-  const store = openStore(dataDir);
-  const { secret } = store.licences.create({ id: "ci" });
-  const { secret: other } = store.licences.create({ id: "other" });
-  expect(store.licences.find(digest(secret))?.id).toBe("ci");
-  expect(await child(dataDir, "revoke", "ci").exited).toBe(0);
-  expect(store.licences.find(digest(secret))).toBeUndefined();
-  expect(store.licences.find(digest(other))?.id).toBe("other");
+  const store = await openStore(dataDir);
+  const { secret } = await store.licences.create({ id: "ci" });
+  const { secret: other } = await store.licences.create({ id: "other" });
+  expect((await store.licences.find(digest(secret)))?.id).toBe("ci");
+  expect(await child({ data: dataDir, store: "sqlite" }, "revoke", "ci").exited).toBe(0);
+  expect(await store.licences.find(digest(secret))).toBeUndefined();
+  expect((await store.licences.find(digest(other)))?.id).toBe("other");
   expect(store.licences.count()).toBe(1);
-  expect(store.licences.get("ci")?.revokedAt).toBeNumber();
-  store.close();
+  expect((await store.licences.get("ci"))?.revokedAt).toBeNumber();
+  await store.close();
 });
 
-test("an id is given once, and the first revocation stays", () => {
-  const store = openStore(folder());
-  store.licences.create({ id: "ci" });
-  const first = store.licences.revoke("ci")?.revokedAt;
-  expect(store.licences.revoke("ci")?.revokedAt).toBe(first as number);
-  expect(() => store.licences.create({ id: "ci" })).toThrow("there is a licence ci already");
-  expect(store.licences.revoke("nobody")).toBeUndefined();
-  store.close();
+test("an id is given once, and the first revocation stays", async () => {
+  const store = await openStore(folder());
+  await store.licences.create({ id: "ci" });
+  const first = (await store.licences.revoke("ci"))?.revokedAt;
+  expect((await store.licences.revoke("ci"))?.revokedAt).toBe(first as number);
+  await expect(store.licences.create({ id: "ci" })).rejects.toThrow("there is a licence ci already");
+  expect(await store.licences.revoke("nobody")).toBeUndefined();
+  await store.close();
 });
 
-test("caller's text is a value, never a part of the query", () => {
-  const store = openStore(folder());
-  store.licences.create({ id: "a" });
+test("caller's text is a value, never a part of the query", async () => {
+  const store = await openStore(folder());
+  await store.licences.create({ id: "a" });
   for (const text of ["' or 1=1 --", "a' or 'a'='a", "%", "\u0000"]) {
-    expect(store.licences.find(text)).toBeUndefined();
-    expect(store.licences.get(text)).toBeUndefined();
+    expect(await store.licences.find(text)).toBeUndefined();
+    expect(await store.licences.get(text)).toBeUndefined();
   }
-  store.close();
+  await store.close();
 });

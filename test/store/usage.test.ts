@@ -8,8 +8,8 @@ import { receipt } from "./receipt.ts";
 const DAY = 86_400_000;
 const NOON = Date.UTC(2026, 0, 31, 12);
 
-test("counts, tokens, rates and times of one group", () => {
-  const store = openStore(folder());
+test("counts, tokens, rates and times of one group", async () => {
+  const store = await openStore(folder());
   for (let index = 1; index <= 20; index++) store.receipts.write(receipt({ firstMs: index, totalMs: index * 10 }));
   store.receipts.write(receipt({ outcome: "failed", firstMs: null, totalMs: 1000 }));
   store.receipts.write(receipt({ outcome: "aborted", firstMs: null, totalMs: 1000 }));
@@ -24,7 +24,7 @@ test("counts, tokens, rates and times of one group", () => {
       reasoningTokens: 0,
     }),
   );
-  expect(store.receipts.sum({})).toEqual([
+  expect(await store.receipts.sum({})).toEqual([
     {
       key: "total",
       turns: 23,
@@ -43,11 +43,11 @@ test("counts, tokens, rates and times of one group", () => {
       totalMsP95: 1000,
     },
   ]);
-  store.close();
+  await store.close();
 });
 
-test("every key splits the same total", () => {
-  const store = openStore(folder());
+test("every key splits the same total", async () => {
+  const store = await openStore(folder());
   for (let index = 0; index < 60; index++) {
     store.receipts.write(
       receipt({
@@ -62,30 +62,30 @@ test("every key splits the same total", () => {
       }),
     );
   }
-  const [total] = store.receipts.sum({});
+  const [total] = await store.receipts.sum({});
   for (const by of USAGE_KEYS) {
-    const rows = store.receipts.sum({ by });
+    const rows = await store.receipts.sum({ by });
     const add = (field: "turns" | "inputTokens") => rows.reduce((sum, row) => sum + row[field], 0);
     expect([by, rows.length]).toEqual([by, { model: 2, licence: 5, session: 2, account: 2, dialect: 2, day: 4 }[by]]);
     expect([by, add("turns"), add("inputTokens")]).toEqual([by, 60, total?.inputTokens ?? 0]);
   }
-  expect(store.receipts.sum({ by: "day" }).map(({ key }) => key)).toEqual([
+  expect((await store.receipts.sum({ by: "day" })).map(({ key }) => key)).toEqual([
     "2026-01-28",
     "2026-01-29",
     "2026-01-30",
     "2026-01-31",
   ]);
-  expect(store.receipts.sum({ by: "model" }).map(({ key }) => key)).toEqual(["m1", "asked"]);
-  expect(store.receipts.sum({ by: "session" }).map(({ key }) => key)).toContain(null);
-  expect(store.receipts.sum({ by: "day", since: NOON - DAY }).map(({ turns }) => turns)).toEqual([15, 15]);
-  store.close();
+  expect((await store.receipts.sum({ by: "model" })).map(({ key }) => key)).toEqual(["m1", "asked"]);
+  expect((await store.receipts.sum({ by: "session" })).map(({ key }) => key)).toContain(null);
+  expect((await store.receipts.sum({ by: "day", since: NOON - DAY })).map(({ turns }) => turns)).toEqual([15, 15]);
+  await store.close();
 });
 
-test("nothing to sum is no row", () => {
-  const store = openStore(folder());
-  expect(store.receipts.sum({})).toEqual([]);
-  expect(store.receipts.sum({ by: "model" })).toEqual([]);
+test("nothing to sum is no row", async () => {
+  const store = await openStore(folder());
+  expect(await store.receipts.sum({})).toEqual([]);
+  expect(await store.receipts.sum({ by: "model" })).toEqual([]);
   store.receipts.write(receipt({ inputTokens: 0, cachedTokens: 0, firstMs: null }));
-  expect(store.receipts.sum({})[0]).toMatchObject({ cacheHitRate: null, firstMsAvg: null, firstMsP95: null });
-  store.close();
+  expect((await store.receipts.sum({}))[0]).toMatchObject({ cacheHitRate: null, firstMsAvg: null, firstMsP95: null });
+  await store.close();
 });

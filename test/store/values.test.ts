@@ -4,7 +4,7 @@ import { openStore } from "../../src/store/index.ts";
 import { folder } from "./fixture.ts";
 
 test("values come back as they were set, each plugin's own, until they are deleted", async () => {
-  const store = openStore(folder());
+  const store = await openStore(folder());
   const { values } = store;
   const value = { text: "ü\u0000", list: [1, 2.5, null, true], deep: { a: {} } };
   await values.set("one", "k", value);
@@ -18,11 +18,11 @@ test("values come back as they were set, each plugin's own, until they are delet
   expect(await values.get<null>("one", "k")).toBeUndefined();
   expect(await values.get<number>("two", "k")).toBe(2);
   expect(values.set("one", "k", undefined)).rejects.toThrow("the value of k has no form in JSON");
-  store.close();
+  await store.close();
 });
 
 test("a value with a time to live is gone after it, in lists too", async () => {
-  const store = openStore(folder());
+  const store = await openStore(folder());
   const { values } = store;
   await values.set("one", "short", 1, { ttl: 30 });
   await values.set("one", "long", 1, { ttl: 60_000 });
@@ -32,11 +32,11 @@ test("a value with a time to live is gone after it, in lists too", async () => {
   expect(await values.delete("one", "short")).toBe(false);
   await values.set("one", "long", 2);
   expect(await values.get<number>("one", "long")).toBe(2);
-  store.close();
+  await store.close();
 });
 
 test("a list has the keys that begin so, whatever signs are in them", async () => {
-  const store = openStore(folder());
+  const store = await openStore(folder());
   const { values } = store;
   for (const key of ["a%b", "a_b", "aXb", "A", "b'", "äö", "ä"]) await values.set("one", key, 1);
   expect(await values.list("one", "a")).toEqual(["a%b", "aXb", "a_b"]);
@@ -45,11 +45,11 @@ test("a list has the keys that begin so, whatever signs are in them", async () =
   expect(await values.list("one", "ä")).toEqual(["ä", "äö"]);
   expect(await values.list("one", "zzz")).toEqual([]);
   expect(await values.list("two")).toEqual([]);
-  store.close();
+  await store.close();
 });
 
 test("nothing gets between the statements of a transaction, and one that fails leaves nothing", async () => {
-  const store = openStore(folder());
+  const store = await openStore(folder());
   const { engine } = store;
   const insert = (within: typeof engine, key: string) =>
     within.run("insert into plugin_values (plugin, key, value) values (?, ?, ?)", ["t", key, "1"]);
@@ -71,5 +71,5 @@ test("nothing gets between the statements of a transaction, and one that fails l
     ),
   );
   expect(await store.values.list("t")).toEqual(["0-1", "1-2", "2-3", "3-4", "4-5", "kept"]);
-  store.close();
+  await store.close();
 });

@@ -64,13 +64,13 @@ async function examine(flags: DoctorFlags): Promise<Finding[]> {
 
 /** The configuration, or what is wrong with it. Of a server elsewhere, there need not be one here. */
 async function load({ config, data, sandbox, url }: DoctorFlags): Promise<Config | Finding[]> {
-  const [{ loadConfig, ConfigError }, { builtIn }, { isLoggedIn }] = await Promise.all([
+  const [{ loadConfig, ConfigError }, { builtIn }, { findLogin }] = await Promise.all([
     import("../../config/load.ts"),
     import("../../../plugins/index.ts"),
     import("../logged-in.ts"),
   ]);
   try {
-    return loadConfig({ config, data, sandbox }, builtIn, undefined, isLoggedIn);
+    return loadConfig({ config, data, sandbox }, builtIn, undefined, await findLogin({ config, data, sandbox }));
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     const result = url === undefined || config !== undefined ? "fail" : "warn";

@@ -1,0 +1,86 @@
+// Receipts as rows: their columns, and how many of them are written with few statements.
+
+import type { Receipt } from "../core/receipt.ts";
+import type { Engine, Value } from "./engine.ts";
+
+/** A receipt with the id that no other has: the one inside it is the client's to choose. */
+export interface Entry {
+  uid: string;
+  receipt: Receipt;
+}
+
+/** Field of a receipt → column. */
+const COLUMNS = {
+  id: "id",
+  at: "at",
+  licence: "licence",
+  session: "session",
+  dialect: "dialect",
+  operation: "operation",
+  stream: "stream",
+  askedModel: "asked_model",
+  model: "model",
+  effort: "effort",
+  upstream: "upstream",
+  account: "account",
+  outcome: "outcome",
+  status: "status",
+  code: "code",
+  inputTokens: "input_tokens",
+  cachedTokens: "cached_tokens",
+  outputTokens: "output_tokens",
+  reasoningTokens: "reasoning_tokens",
+  firstMs: "first_ms",
+  totalMs: "total_ms",
+  tries: "tries",
+} as const satisfies Record<keyof Receipt, string>;
+
+const FIELDS = Object.keys(COLUMNS) as (keyof Receipt)[];
+
+/** For `select … from receipts`. */
+const SELECTED = FIELDS.map((field) => `${COLUMNS[field]} as "${field}"`).join(", ");
+
+/** Receipts of a clause that follows `from receipts`. */
+export async function selectReceipts(engine: Engine, clause: string, values: readonly Value[]): Promise<Entry[]> {
+  const rows = await engine.all<Record<string, unknown> & { uid: string }>(
+    `select uid, ${SELECTED} from receipts ${clause}`,
+    values,
+  );
+  return rows.map(({ uid, ...row }) => ({ uid, receipt: { ...row, stream: row.stream === 1 } as unknown as Receipt }));
+}
+
+/** Writes those that are not there yet, and gives these. */
+export async function insertReceipts(within: Engine, entries: readonly Entry[]): Promise<Entry[]> {
+  // In one order everywhere: two that write the same ones must not wait for each other in a circle.
+  const sorted = [...entries].sort((a, b) => (a.uid < b.uid ? -1 : 1));
+  const inserted = new Set<string>();
+  for (const some of portions(sorted)) {
+    const rows = await within.all<{ uid: string }>(
+      `insert into receipts (uid, ${Object.values(COLUMNS).join(", ")}) values ${marks(some.length, FIELDS.length + 1)}
+       on conflict (uid) do nothing returning uid`,
+      some.flatMap(({ uid, receipt }) => [uid, ...valuesOf(receipt)]),
+    );
+    for (const { uid } of rows) inserted.add(uid);
+  }
+  return entries.filter(({ uid }) => inserted.delete(uid));
+}
+
+function valuesOf(receipt: Receipt): Value[] {
+  return FIELDS.map((field) => {
+    const value = receipt[field];
+    return typeof value === "boolean" ? Number(value) : (value ?? null);
+  });
+}
+
+/** `(?, ?), (?, ?)`: so many rows of so many values. */
+export function marks(rows: number, columns: number): string {
+  return Array(rows)
+    .fill(`(${Array(columns).fill("?").join(", ")})`)
+    .join(", ");
+}
+
+/** Lists of a few fixed lengths, since each length is a statement that the database has to learn. */
+export function* portions<T>(all: readonly T[]): Generator<T[]> {
+  let at = 0;
+  for (const size of [256, 32, 4, 1]) for (; all.length - at >= size; at += size) yield all.slice(at, at + size);
+}
