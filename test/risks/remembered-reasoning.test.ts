@@ -1,0 +1,188 @@
+// Remembered reasoning is bound to its account, gone once it was refused, and never the reason why memory or a prompt cache suffers.
+
+import { describe, expect, test } from "bun:test";
+import { writeFileSync } from "node:fs";
+import { Event } from "../../src/core/event.ts";
+import type { Item, Turn } from "../../src/core/turn.ts";
+import { ReasoningMemory } from "../../src/server/reasoning-memory.ts";
+import { type Server, startGateway, startSandbox } from "../binary.ts";
+import { CLIENTS } from "../recordings/growth.ts";
+
+type Json = Record<string, unknown>;
+
+const SCRIPT = 'REASON one ;; CALL look {"at":1} ;; THEN REASON two ;; CALL look {"at":2} ;; THEN SAY done';
+const MODEL = "gpt-5.5";
+
+/** The first request of a client of each dialect, and how it goes on. */
+const OPENINGS: Record<string, { path: string; body: Json }> = {
+  "OpenAI SDK, chat, with nothing but text and calls": {
+    path: "/v1/chat/completions",
+    body: { model: MODEL, messages: [{ role: "user", content: SCRIPT }] },
+  },
+  "Anthropic SDK": {
+    path: "/v1/messages",
+    body: {
+      model: MODEL,
+      max_tokens: 99,
+      thinking: { type: "adaptive" },
+      messages: [{ role: "user", content: SCRIPT }],
+    },
+  },
+  "Google's SDK": {
+    path: `/v1beta/models/${MODEL}:generateContent`,
+    body: { contents: [{ role: "user", parts: [{ text: SCRIPT }] }] },
+  },
+};
+const rows = CLIENTS.filter(({ name }) => OPENINGS[name] !== undefined);
+
+const yaml = (sandbox: Server, name: string, apiKey: string) =>
+  JSON.stringify({
+    limits: { retries: 0 },
+    upstreams: { up: { kind: "openai", baseUrl: `${sandbox.url}/v1`, accounts: [{ name, apiKey }] } },
+  });
+
+/** What each request since the last look had of reasoning: its ciphertexts, in order. */
+async function ciphertexts(sandbox: Server): Promise<string[][]> {
+  const sent = (await (await fetch(`${sandbox.url}/sandbox/requests`)).json()) as {
+    path: string;
+    body: { input?: Item[] };
+  }[];
+  await fetch(`${sandbox.url}/sandbox/stats`, { method: "DELETE" });
+  return sent
+    .filter(({ path }) => path.endsWith("/responses"))
+    .map(({ body }) =>
+      (body.input ?? []).filter(({ type }) => type === "reasoning").map((item) => String(item.encrypted_content)),
+    );
+}
+
+describe.each(rows)("$name", ({ name, grow }) => {
+  /** A conversation whose account changes after the first step. */
+  async function changing(account: string, apiKey: string): Promise<string[][]> {
+    await using sandbox = await startSandbox();
+    await using gateway = await startGateway({ config: yaml(sandbox, "one", "sk-one") });
+    const { path, body } = structuredClone(OPENINGS[name]) as { path: string; body: Json };
+    const step = async (turn: number) => {
+      const answer = await fetch(gateway.base + path, { method: "POST", body: JSON.stringify(body) });
+      const text = await answer.text();
+      expect([answer.status, text]).toEqual([200, text]);
+      grow(body, text, turn);
+      return text;
+    };
+    await step(1);
+    writeFileSync(gateway.configFile as string, yaml(sandbox, account, apiKey));
+    gateway.signal("SIGHUP");
+    await gateway.printed(/configuration reloaded/);
+    await step(2);
+    expect(await step(3)).toContain("done");
+    return await ciphertexts(sandbox);
+  }
+
+  test("another account does not get it, and the steps of its own are kept", async () => {
+    const [first, second, third, ...more] = await changing("two", "sk-two");
+    expect([first, second, third?.length, more]).toEqual([[], [], 1, []]);
+  });
+
+  test("once refused it is asked again without, and keeps what came after", async () => {
+    const [first, refused, again, ...rest] = await changing("one", "sk-another");
+    expect([first, refused?.length, again]).toEqual([[], 1, []]);
+    // Who carries the ciphertext itself sends it again; what was remembered here is forgotten.
+    if (name.startsWith("OpenAI")) expect(rest.map((sent) => sent.length)).toEqual([1]);
+    else expect(rest.map((sent) => sent.length)).toEqual([2, 0]);
+  });
+});
+
+const reasoning = (id: string): Item => ({
+  type: "reasoning",
+  id,
+  summary: [],
+  encrypted_content: `gAAAA${"x".repeat(1000)}`,
+});
+const call = (id: string, args = "{}"): Item => ({ type: "function_call", call_id: id, name: "look", arguments: args });
+const output = (id: string): Item => ({ type: "function_call_output", call_id: id, output: "" });
+const said = (...items: Item[]): Event[] =>
+  items.map((item, output_index) => Event.of({ type: "response.output_item.done", output_index, item }));
+const turnOf = (...input: Item[]): Turn => ({ model: MODEL, input });
+const origin = { account: "one", open: false };
+
+/** The types of a history as it goes up. */
+function recalled(memory: ReasoningMemory, owner: string, ...input: Item[]): string[] {
+  const turn = turnOf(...input);
+  memory.recall(owner, turn);
+  return turn.input.map((item) => String(item.id ?? item.call_id ?? item.role));
+}
+
+function answer(memory: ReasoningMemory, owner: string, input: Item[], ...items: Item[]): void {
+  const recollection = memory.recall(owner, turnOf(...input));
+  recollection.finished.push(...said(...items));
+  recollection.keep(origin);
+}
+
+const text: Item = { type: "message", role: "assistant", content: [] };
+
+test("each thought goes where it was: before what was said on the way to its call, or after it", () => {
+  const memory = new ReasoningMemory();
+  answer(
+    memory,
+    "a",
+    [],
+    reasoning("rs_1"),
+    text,
+    reasoning("rs_2"),
+    call("c1"),
+    reasoning("rs_3"),
+    call("c2"),
+    call("c3"),
+  );
+  const steps = [text, call("c1"), call("c2"), call("c3"), output("c1"), output("c2"), output("c3")];
+  const placed = ["rs_1", "assistant", "rs_2", "c1", "rs_3", "c2", "c3", "c1", "c2", "c3"];
+  expect(recalled(memory, "a", ...steps)).toEqual(placed);
+  expect(recalled(memory, "b", ...steps)).toEqual(placed.filter((id) => !id.startsWith("rs_")));
+});
+
+test("a client that sends its reasoning is not given it twice", () => {
+  const memory = new ReasoningMemory();
+  answer(memory, "a", [], reasoning("rs_1"), call("c1"));
+  expect(recalled(memory, "a", reasoning("rs_1"), call("c1"), output("c1"))).toEqual(["rs_1", "c1", "c1"]);
+});
+
+test("a call without an id of its own is known by its place and its words", () => {
+  const memory = new ReasoningMemory();
+  const first = [call("call_1", '{"a":1}'), output("call_1")];
+  answer(memory, "a", [], reasoning("rs_1"), call("c1", '{"a": 1}'));
+  answer(memory, "a", first, reasoning("rs_2"), call("c2", '{"a": 1}'));
+  const second = [call("call_3", '{"a":1}'), output("call_3")];
+  expect(recalled(memory, "a", ...first, ...second)).toEqual(["rs_1", "call_1", "call_1", "rs_2", "call_3", "call_3"]);
+  expect(recalled(memory, "a", call("call_1", '{"a":2}'))).toEqual(["call_1"]);
+});
+
+test("an answer that was asked for again changes nothing of what went up before", () => {
+  const memory = new ReasoningMemory();
+  answer(memory, "a", [], reasoning("rs_1"), call("c1"));
+  answer(memory, "a", [], reasoning("rs_2"), call("c2"));
+  expect(recalled(memory, "a", call(""), output(""))).toEqual(["rs_1", "", ""]);
+  expect(recalled(memory, "a", call("c2"), output("c2"))).toEqual(["rs_2", "c2", "c2"]);
+});
+
+test("the session that was quiet longest is forgotten whole", () => {
+  const memory = new ReasoningMemory(5000, 5000);
+  for (const owner of ["a", "b", "c", "d"]) {
+    answer(memory, owner, [], reasoning("rs_1"), call("c1"));
+    recalled(memory, "a", call("c1"));
+  }
+  answer(memory, "e", [], reasoning("rs_1"), call("c1"));
+  const kept = ["a", "b", "c", "d", "e"].filter((owner) => recalled(memory, owner, call("c1")).length === 2);
+  expect(kept).toEqual(["a", "c", "d", "e"]);
+});
+
+test("a session that is too large loses its older half at once, and then grows for long without another loss", () => {
+  const memory = new ReasoningMemory(100_000, 10_500);
+  const history: Item[] = [];
+  const counts: number[] = [];
+  for (let at = 0; at < 20; at++) {
+    answer(memory, "a", history, reasoning(`rs_${at}`), call(`c${at}`));
+    history.push(call(`c${at}`), output(`c${at}`));
+    counts.push(recalled(memory, "a", ...history).filter((id) => id.startsWith("rs_")).length);
+  }
+  const losses = counts.filter((count, at) => count < (counts[at - 1] ?? 0)).length;
+  expect([Math.max(...counts), losses]).toEqual([9, 3]);
+});
