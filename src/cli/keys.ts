@@ -1,16 +1,17 @@
 // `codexd keys`: makes, lists, shows and revokes licences.
 
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { LIMITS, type Limits } from "../core/limit.ts";
 import { EFFORTS } from "../core/turn.ts";
 import type { StoredLicence } from "../store/licences.ts";
-import { configOption, dataOption, jsonOption, list } from "./options.ts";
+import { amount, configOption, dataOption, jsonOption, list } from "./options.ts";
 import { existingStore, newStore, type StoreFlags } from "./store.ts";
 import { type Column, printJson, printTable } from "./table.ts";
 
 const DIALECTS = ["chat", "responses", "messages", "gemini"];
 const REASONING = ["both", "reasoning_content", "reasoning", "think", "none"] as const;
 
-interface CreateFlags extends StoreFlags {
+interface CreateFlags extends StoreFlags, Limits {
   dialects?: string[];
   models?: string[];
   effort?: string;
@@ -39,6 +40,11 @@ export function addKeys(program: Command): void {
     .option("--strict", "refuse request fields that would have no effect")
     .addOption(new Option("--reasoning <style>", "how chat shows reasoning").choices(REASONING))
     .option("--admin", "may use /admin and /metrics")
+    .option("--requests-per-minute <n>", "most requests in a minute", amount)
+    .option("--requests-per-day <n>", "most requests in 24 hours", amount)
+    .option("--tokens-per-minute <n>", "most input and output tokens in a minute", amount)
+    .option("--tokens-per-day <n>", "most input and output tokens in 24 hours", amount)
+    .option("--streams <n>", "most exchanges under way at once", amount)
     .action(createKey);
 }
 
@@ -94,9 +100,16 @@ const COLUMNS: Column<StoredLicence>[] = [
   { title: "strict", value: ({ strict }) => (strict ? "yes" : "") },
   { title: "reasoning", value: ({ reasoning }) => reasoning },
   { title: "admin", value: ({ admin }) => (admin ? "yes" : "") },
+  { title: "limits", value: limits },
   { title: "created", value: ({ createdAt }) => time(createdAt) },
   { title: "revoked", value: ({ revokedAt }) => (revokedAt === null ? "" : time(revokedAt)) },
 ];
+
+/** `60 requests/minute, 5000000 tokens/day, 4 streams`; the units as the names of the limits have them. */
+function limits(licence: Limits): string {
+  const given = LIMITS.filter((name) => licence[name] !== undefined);
+  return given.map((name) => `${licence[name]} ${name.replace("Per", "/").toLowerCase()}`).join(", ");
+}
 
 function time(ms: number): string {
   return new Date(ms).toISOString().replace(/\.\d+Z$/, "Z");

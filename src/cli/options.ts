@@ -24,6 +24,13 @@ function port(text: string): number {
   throw new InvalidArgumentError("It is a whole number from 0 to 65535.");
 }
 
+/** A whole number from 1. */
+export function amount(text: string): number {
+  const number = /^[1-9][0-9]*$/.test(text) ? Number(text) : Number.NaN;
+  if (Number.isSafeInteger(number)) return number;
+  throw new InvalidArgumentError("It is a whole number from 1.");
+}
+
 /** A reader for comma-separated values; with `legal`, only those. */
 export function list(legal?: readonly string[]): (text: string) => string[] {
   return (text) => {

@@ -80,18 +80,25 @@ export const quotasSchema = Type.Array(quota, {
 
 const price = Type.Object(
   {
-    input: Type.Number({ minimum: 0 }),
+    input: Type.Number({ minimum: 0, description: "Of a million tokens of input." }),
     cachedInput: Type.Optional(
       Type.Number({ minimum: 0, description: "Of the input, what came from the prompt cache. Default: as `input`." }),
     ),
-    output: Type.Number({ minimum: 0 }),
+    output: Type.Number({ minimum: 0, description: "Of a million tokens of output, reasoning included." }),
   },
   { additionalProperties: false, description: "Price of a million tokens." },
 );
 
 export const pricesSchema = Type.Object(
   {
-    currency: Type.Optional(Type.String({ pattern: "^[A-Z]{3}$", default: "USD", examples: ["USD", "EUR"] })),
+    currency: Type.Optional(
+      Type.String({
+        pattern: "^[A-Z]{3}$",
+        default: "USD",
+        examples: ["USD", "EUR"],
+        description: "What the prices are in; nothing is converted.",
+      }),
+    ),
     models: Type.Record(Type.String({ minLength: 1 }), price, {
       description: "Prices by model, `*` for any characters; the first that fits counts.",
     }),

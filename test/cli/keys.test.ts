@@ -45,6 +45,32 @@ test("a key is printed once, alone on stdout, and is the licence's", async () =>
   }
 });
 
+test("a licence's limits are what it was made with, in the list, in JSON and in the store", async () => {
+  const { run, data } = place();
+  const limits = {
+    requestsPerMinute: 60,
+    requestsPerDay: 2000,
+    tokensPerMinute: 9,
+    tokensPerDay: 5_000_000,
+    streams: 4,
+  };
+  const flags = ["--requests-per-minute=60", "--requests-per-day=2000", "--tokens-per-minute=9", "--streams=4"];
+  const made = await run(["keys", "create", "ci", ...flags, "--tokens-per-day", "5000000", "--json"]);
+  expect(JSON.parse(made.stdout)).toMatchObject(limits);
+  await using store = await openStore(data);
+  expect(await store.licences.get("ci")).toMatchObject(limits);
+  expect((await run(["keys", "show", "ci"])).stdout).toContain(
+    "60 requests/minute, 2000 requests/day, 9 tokens/minute, 5000000 tokens/day, 4 streams",
+  );
+});
+
+test.each(["0", "-1", "1.5", "many", "1e3", "99999999999999999999"])("a limit of %s is wrong usage", async (amount) => {
+  const { run } = place();
+  const { code, stderr } = await run(["keys", "create", "ci", `--streams=${amount}`]);
+  expect(code).toBe(2);
+  expect(stderr).toContain("It is a whole number from 1.");
+});
+
 test("keys speak JSON, and a revoked one stays listed", async () => {
   const { run } = place();
   const made = JSON.parse((await run(["keys", "create", "--json"])).stdout);

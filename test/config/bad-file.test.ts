@@ -32,7 +32,7 @@ plugins: [auth, atuh, auth, {a: 1, b: 2}, 7]
     { PORT: "99x" },
   );
   expect(problems()).toEqual([
-    'codexd.yaml: limts: unknown key "limts"; did you mean limits? Legal: server, limits, strict, reasoning, responses, data, store, counters, upstreams, models, plugins',
+    'codexd.yaml: limts: unknown key "limts"; did you mean limits? Legal: server, limits, strict, reasoning, responses, data, store, counters, quotas, prices, upstreams, models, plugins',
     'codexd.yaml: server.prot: unknown key "prot"; did you mean port? Legal: host, port, basePath, watch',
     "codexd.yaml: server.host: found 5; legal is text that is not empty (numbers in quotes)",
     'codexd.yaml: server.port: found ${PORT} = "99x"; legal is a whole number from 0 to 65535',
@@ -45,7 +45,7 @@ plugins: [auth, atuh, auth, {a: 1, b: 2}, 7]
     "codexd.yaml: limits.retries: found 3; legal is a whole number from 0 to 2",
     'codexd.yaml: strict: found the text "sometimes"; legal is true or false',
     'codexd.yaml: reasoning: found the text "loud"; legal is both, reasoning_content, reasoning, think or none',
-    'codexd.yaml: counters: found the text "memcached"; legal is memory',
+    'codexd.yaml: counters: found the text "memcached"; legal is text such as memory, redis://host:6379',
     "codexd.yaml: upstreams.a.accounts[2].apiKey: found a number (not shown); legal is text that is not empty (numbers in quotes)",
     'codexd.yaml: upstreams.a.accounts[4].accountid: unknown key "accountid"; did you mean accountId? Legal: name, authFile, refresh, accessToken, accountId, apiKey, priority, weight',
     "codexd.yaml: upstreams.b.kind: missing; legal is chatgpt, openai or compatible",
@@ -65,22 +65,6 @@ plugins: [auth, atuh, auth, {a: 1, b: 2}, 7]
     "codexd.yaml: plugins[3]: found several names in one entry (a, b); legal is `- auth`, `- auth: { keys: […] }` or `- ./policy.ts: { … }`",
     "codexd.yaml: plugins[4]: found neither a name nor one name with its options; legal is `- auth`, `- auth: { keys: […] }` or `- ./policy.ts: { … }`",
   ]);
-});
-
-describe("what is not built yet is refused by name", () => {
-  test.each([
-    ["counters: redis://host", "counters"],
-    [
-      "plugins: [{ auth: { keys: [{ id: a, key: 12345678x, tokensPerDay: 5 }] } }]",
-      "plugins[0].auth.keys[0].tokensPerDay",
-    ],
-    [
-      "plugins: [{ auth: { keys: [{ id: a, key: 12345678x, requestsPerMinute: 5 }] } }]",
-      "plugins[0].auth.keys[0].requestsPerMinute",
-    ],
-  ])("%s", (text, path) => {
-    expect(fixture(UPSTREAM + text).problems()).toEqual([`codexd.yaml: ${path}: not supported yet`]);
-  });
 });
 
 describe("options of plugins are checked like the rest of the file", () => {

@@ -7,7 +7,7 @@ import { LimitGauges } from "../../src/server/limits/gauges.ts";
 import type { Holding } from "../../src/server/limits/holding.ts";
 import { Limiter } from "../../src/server/limits/limiter.ts";
 import type { Counters } from "../../src/store/counters/index.ts";
-import { MemoryCounters } from "../../src/store/counters/memory.ts";
+import { MemoryCounters } from "../../src/store/counters/index.ts";
 
 export const START = Date.UTC(2026, 0, 30, 23, 59, 0);
 

@@ -2,7 +2,7 @@
 
 import { afterEach, expect, test } from "bun:test";
 import type { Count, Counters } from "../../src/store/counters/counters.ts";
-import { openCounters } from "../../src/store/counters/index.ts";
+import { RedisCounters } from "../../src/store/counters/redis.ts";
 import { hasRedis, type Redis, startRedis } from "../redis.ts";
 
 const said: string[] = [];
@@ -15,7 +15,7 @@ afterEach(async () => {
 });
 
 function instance(redis: Redis): Counters {
-  const counters = openCounters(redis.url, log);
+  const counters = new RedisCounters(redis.url, log);
   opened.push(counters);
   return counters;
 }
@@ -132,7 +132,7 @@ test.skipIf(!hasRedis)("the address of Redis is in no line of the log, for it ma
   await using redis = await startRedis();
   const address = redis.url.replace("//", "//user:secret-of-redis@");
   await redis.kill9();
-  const counters = openCounters(address, log);
+  const counters = new RedisCounters(address, log);
   opened.push(counters);
   await until(() => said.length > 0, "a line");
   expect(said.join("\n")).not.toContain("secret-of-redis");

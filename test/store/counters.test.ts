@@ -1,21 +1,24 @@
 import { afterAll, describe, expect, test } from "bun:test";
 import { RedisClient } from "bun";
 import fc from "fast-check";
-import type { Count, Counters, Hold } from "../../src/store/counters/counters.ts";
-import { openCounters } from "../../src/store/counters/index.ts";
-import { MemoryCounters } from "../../src/store/counters/memory.ts";
+import type { Count, Counters, Hold, Reading } from "../../src/store/counters/counters.ts";
+import { MemoryCounters, openCounters } from "../../src/store/counters/index.ts";
+import { openStore } from "../../src/store/index.ts";
+import { folder } from "./fixture.ts";
 
 const MINUTE = 60_000;
 const quiet = { info: () => undefined, warn: () => undefined };
 const address = process.env.CODEXD_TEST_REDIS;
 
+const store = await openStore(folder());
 const opened: Counters[] = [];
 afterAll(async () => {
   for (const one of opened) await one.close();
+  await store.close();
 });
 
 async function open(where: string): Promise<Counters> {
-  const counters = openCounters(where, quiet);
+  const counters = await openCounters(where, store.engine, quiet);
   opened.push(counters);
   while (counters.alone) await Bun.sleep(5);
   return counters;
@@ -183,4 +186,59 @@ test.skipIf(!address)("an instance that is gone loses its places when its sign o
   await Bun.sleep(250);
   expect((await counters.count([], [place])).fits).toBe(true);
   client.close();
+});
+
+describe("a restart", () => {
+  const day: Count = { key: "day", amount: 7, span: { lasts: 86_400_000 } };
+  const month: Count = { key: "month", amount: 3, span: { until: Date.now() + 20 * 86_400_000 } };
+
+  test("forgets minutes and places, and keeps days and months as they were", async () => {
+    const data = folder();
+    const before = await openStore(data);
+    const counting = await openCounters("memory", before.engine, quiet);
+    const { counts } = await counting.count([day, month, one("minute")], [{ key: "places", id: "a", below: 1 }]);
+    await counting.count([{ ...day, amount: -2 }], []);
+    await counting.close();
+    await before.close();
+    const after = await openStore(data);
+    const again = await openCounters("memory", after.engine, quiet);
+    const read = [day, month, one("minute")].map((count) => ({ ...count, amount: 0 }));
+    const known = await again.count(read, [{ key: "places" }]);
+    expect(known.counts).toEqual([
+      { ...counts[0], count: 5 } as Reading,
+      counts[1] as Reading,
+      { count: 0, until: 0, window: 0 },
+    ]);
+    expect(known.held).toEqual([0]);
+    await again.close();
+    await after.close();
+  });
+
+  test("that nobody announced loses no more than a second", async () => {
+    const data = folder();
+    const killed = await openStore(data);
+    const counting = await openCounters("memory", killed.engine, quiet);
+    await counting.count([day], []);
+    const rows = () => killed.engine.all<{ name: string; count: number }>("select name, count from counters");
+    const deadline = Date.now() + 5000;
+    while ((await rows()).length === 0 && Date.now() < deadline) await Bun.sleep(20);
+    expect(await rows()).toEqual([{ name: "day", count: 7 }]);
+    // Another process finds it, though this one never closed.
+    const after = await openStore(data);
+    const again = await openCounters("memory", after.engine, quiet);
+    expect((await again.count([{ ...day, amount: 0 }], [])).counts[0]?.count).toBe(7);
+    for (const each of [again, counting]) await each.close();
+    for (const each of [after, killed]) await each.close();
+  });
+
+  test("with a store that cannot be written is told of once, and stops nobody", async () => {
+    const broken = await openStore(folder());
+    const lines: string[] = [];
+    const counting = await openCounters("memory", broken.engine, { ...quiet, warn: (line) => void lines.push(line) });
+    await broken.engine.run("drop table counters");
+    expect((await counting.count([day], [])).fits).toBe(true);
+    await counting.close();
+    expect(lines).toEqual(["counters cannot be kept over a restart now"]);
+    await broken.close();
+  });
 });

@@ -18,6 +18,11 @@ test("a licence is found by the digest of its secret, with all that it was made 
     strict: true,
     reasoning: "think",
     admin: true,
+    requestsPerMinute: 60,
+    requestsPerDay: 5000,
+    tokensPerMinute: 100_000,
+    tokensPerDay: 5_000_000_000,
+    streams: 4,
   } as const;
   const { licence, secret } = await store.licences.create(wish);
   expect(secret).toMatch(/^cdx_[A-Za-z0-9_-]{43}$/);

@@ -1,13 +1,19 @@
 // Opens the counters that a configuration names.
 
 import type { Log } from "../../core/hooks.ts";
+import type { Engine } from "../engine.ts";
 import type { Counters } from "./counters.ts";
-import { MemoryCounters } from "./memory.ts";
+import { keptCounters } from "./kept.ts";
 import { RedisCounters } from "./redis.ts";
 
 export type { Count, Counted, Counters, Hold, Reading, Span } from "./counters.ts";
+export { MemoryCounters } from "./memory.ts";
 
-/** `memory`, or the address of a Redis, which need not be there yet. */
-export function openCounters(address: string, log: Pick<Log, "info" | "warn">): Counters {
-  return address === "memory" ? new MemoryCounters(Date.now) : new RedisCounters(address, log);
+/** `memory`, kept over a restart by the store, or the address of a Redis, which need not be there yet. */
+export async function openCounters(
+  address: string,
+  engine: Engine,
+  log: Pick<Log, "info" | "warn">,
+): Promise<Counters> {
+  return address === "memory" ? await keptCounters(engine, log) : new RedisCounters(address, log);
 }
