@@ -186,7 +186,7 @@ export const stored: readonly {
     detail: detailOf("getConversationItem", {
       summary: "Fetch an item of a conversation",
       what: "conversation",
-      gives: "ResponseOutputItem",
+      gives: "ResponseInputItem",
     }),
   },
   {
