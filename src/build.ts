@@ -15,7 +15,8 @@ function commit(): string {
 
 async function compile(to: string): Promise<void> {
   await Bun.build({
-    entrypoints: [join(root, "src", "main.ts")],
+    // A thread begins in a file of its own.
+    entrypoints: [join(root, "src", "main.ts"), join(root, "src", "server", "plugins", "thread", "inside.ts")],
     format: "esm", // bytecode falls back to CommonJS, which has no top-level await
     bytecode: values.target === undefined, // only for the machine that makes it
     splitting: true, // what a start does not need stays unread: 20 ms of 75, since the server starts twice (cli/boot.ts)

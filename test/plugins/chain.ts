@@ -4,6 +4,7 @@ import { Event } from "../../src/core/event.ts";
 import type { Hooks, Plugin } from "../../src/core/hooks.ts";
 import { countingMint } from "../../src/core/mint.ts";
 import { Chain } from "../../src/server/chain.ts";
+import type { SharedHost } from "../../src/server/plugins/host.ts";
 import type { ChainEntry } from "../../src/server/plugins/link.ts";
 import { listener } from "../upstream/setting.ts";
 
@@ -14,9 +15,11 @@ export function plugin(name: string, hooks: Hooks, rest: Partial<ChainEntry> & P
   return { plugin: made, options, file, onError, timeout, worker };
 }
 
-export function chainOf(...entries: ChainEntry[]) {
+/** What plugins are set up with here, and what was logged meanwhile. */
+export function sharedHost() {
   const { log, lines } = listener();
-  const chain = new Chain(entries, {
+  const kept = new Map<string, unknown>();
+  const shared: SharedHost = {
     log,
     mint: countingMint(),
     clock: Date.now,
@@ -24,11 +27,22 @@ export function chainOf(...entries: ChainEntry[]) {
     upstreams: [],
     licences: { find: () => undefined, count: () => 0 },
     receipts: { write: () => undefined },
-  });
-  /** The fields of the lines that tell of errors, for one plugin. */
+    values: {
+      get: async <T>(_plugin: string, key: string) => kept.get(key) as T | undefined,
+      set: async (_plugin, key, value) => void kept.set(key, value),
+      delete: async (_plugin, key) => kept.delete(key),
+      list: async () => [...kept.keys()],
+    },
+  };
+  /** The fields of the lines of one plugin with this message. */
   const told = (name: string, message = "a plugin failed") =>
     lines.filter((line) => line.message === message && line.fields?.plugin === name).map(({ fields }) => fields);
-  return { chain, lines, told };
+  return { shared, lines, told };
+}
+
+export function chainOf(...entries: ChainEntry[]) {
+  const { shared, lines, told } = sharedHost();
+  return { chain: new Chain(entries, shared), lines, told };
 }
 
 export const delta = (text: string): Event =>

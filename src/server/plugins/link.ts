@@ -6,6 +6,7 @@ import { hostFor, type SharedHost } from "./host.ts";
 import { failureFault } from "./legal.ts";
 import { SPIN, type StallWatch, type Waiting, within } from "./limit.ts";
 import { hide, secretsIn } from "./secrets.ts";
+import type { PluginThread } from "./thread/thread.ts";
 
 export interface ChainEntry {
   plugin: Plugin<never>;
@@ -18,6 +19,8 @@ export interface ChainEntry {
   /** Milliseconds. */
   timeout?: number | undefined;
   worker?: boolean | undefined;
+  /** The thread that it runs in, when it has one of its own: then the plugin's hooks lead there. */
+  thread?: PluginThread;
 }
 
 export type HookName =
@@ -73,6 +76,16 @@ const SPINS_WITHIN = 60_000;
 /** Milliseconds after which a plugin that was switched off gets one more chance: what it needs may be there again. */
 const REST = 30_000;
 
+/** Whether an entry wants a thread; the configuration's word before the plugin's own. */
+export function wantsThread({ worker, plugin }: ChainEntry): boolean {
+  return worker ?? plugin.worker ?? false;
+}
+
+/** Milliseconds that one call of a hook may take. */
+export function timeoutOf({ timeout, plugin }: ChainEntry): number {
+  return timeout ?? plugin.timeout ?? TIMEOUT;
+}
+
 export class Link {
   readonly name: string;
   readonly hooks: Hooks;
@@ -95,7 +108,7 @@ export class Link {
     const { plugin, options } = entry;
     this.entry = entry;
     this.name = plugin.name;
-    this.timeout = entry.timeout ?? plugin.timeout ?? TIMEOUT;
+    this.timeout = timeoutOf(entry);
     this.secrets = secretsIn(plugin.options, options);
     this.#shared = shared;
     this.#watch = watch;
@@ -103,6 +116,11 @@ export class Link {
     const [host, end] = hostFor(this.name, shared, this.secrets);
     this.#end = end;
     this.hooks = plugin.setup(host, options as never);
+    entry.thread?.own({
+      log: (level, message, fields) => host.log[level](message, fields),
+      store: host.store,
+      giveUp: (reason) => this.#switchOff(reason),
+    });
     this.policy = entry.onError ?? plugin.onError ?? (this.hooks.authenticate ? "fail" : "skip");
   }
 
@@ -143,11 +161,12 @@ export class Link {
     began: number,
     fault: (value: unknown) => string | undefined,
   ): Promise<T | typeof SKIPPED> {
-    const waiting = this.builtIn ? undefined : this.#waitingOn(hook);
+    const waiting = this.builtIn || this.entry.thread ? undefined : this.#waitingOn(hook);
     if (waiting) this.#watch.enter(waiting);
     let value: T;
     try {
-      value = await within(promise, this.timeout, subject.lent);
+      // A thread keeps its own time: it is ended, which a promise cannot be.
+      value = await within(promise, this.entry.thread ? Number.POSITIVE_INFINITY : this.timeout, subject.lent);
     } catch (thrown) {
       return this.threw(hook, subject, thrown);
     } finally {
@@ -199,6 +218,11 @@ export class Link {
       ...this.secrets,
       ...keys,
     ]);
+  }
+
+  /** An error of the plugin came when no call of ours was there to catch it. */
+  late(error: unknown, kind: string): void {
+    this.log("error", "a plugin's error came when nobody waited for it", { kind, ...this.#told(error, {}) });
   }
 
   /** A line of the server's log that names the plugin. */
@@ -288,6 +312,7 @@ export class Link {
     } catch {
       // It was logged; there is no exchange to fail.
     }
+    this.entry.thread?.end();
     this.#end.abort(new Error(`the plugin ${this.name} was disposed of`));
   }
 }
