@@ -13,6 +13,7 @@ import { EventStream, type Source } from "./event-stream.ts";
 import { passingHeaders, turnHeaders } from "./headers.ts";
 import { type Passing, passOn } from "./pass.ts";
 import { type Prepared, prepare } from "./prepare.ts";
+import { Refused } from "./refused.ts";
 import { isObject } from "./schema.ts";
 import { opened, withoutCiphertext } from "./sealed.ts";
 import { sniff } from "./sniff.ts";
@@ -111,6 +112,7 @@ export class ResponsesUpstream implements Upstream {
   readonly #services: Services;
   readonly #connection: Connection;
   readonly #states = new TurnStates();
+  readonly #refused = new Refused();
 
   constructor(settings: UpstreamSettings, services: Services) {
     this.name = settings.name;
@@ -143,12 +145,13 @@ export class ResponsesUpstream implements Upstream {
     const credentials = await this.accounts.choose(exchange.session.id, attempt.tried);
     attempt.account = credentials.account;
     attempt.tried.add(credentials.account);
-    const body = opened(prepared.body, credentials.account);
+    const body = this.#refused.without(credentials.account, opened(prepared.body, credentials.account));
     const reply = await this.#post("/responses", body, exchange, credentials, signal).catch((thrown) => {
       const bare =
         thrown instanceof Failure && thrown.code === "invalid_encrypted_content" ? withoutCiphertext(body) : undefined;
       if (!bare) throw thrown;
       attempt.unverified = true;
+      this.#refused.note(credentials.account, body);
       this.#services.log.warn("the upstream could not verify encrypted reasoning; asking once without it", {
         upstream: this.name,
       });
@@ -183,7 +186,7 @@ export class ResponsesUpstream implements Upstream {
     const credentials = await this.accounts.choose(exchange.session.id, attempt.tried);
     attempt.account = credentials.account;
     attempt.tried.add(credentials.account);
-    const asked = opened(sealed, credentials.account);
+    const asked = this.#refused.without(credentials.account, opened(sealed, credentials.account));
     const reply = await this.#post("/responses/compact", asked, exchange, credentials, signal);
     const { status, headers } = reply.response;
     const known = this.accounts.answered(credentials.account, exchange.session.id, headers);

@@ -16,21 +16,29 @@ export function opened(body: Body, account: string): Body {
   };
 }
 
-/** The body without any ciphertext of reasoning, for an upstream that could not verify one (translation.md 0.6). */
-export function withoutCiphertext(body: Body): Body | undefined {
+/** The body without ciphertext of reasoning, for an upstream that could not verify one (translation.md 0.6); undefined when it has none. */
+export function withoutCiphertext(body: Body, which: (content: string) => boolean = always): Body | undefined {
   const input = body.input;
-  if (!Array.isArray(input) || !input.some(isEncrypted)) return undefined;
+  const goes = (item: Item) => isEncrypted(item) && which(item.encrypted_content);
+  if (!Array.isArray(input) || !input.some(goes)) return undefined;
   return {
     ...body,
-    input: (input as Item[]).flatMap((item) => (isEncrypted(item) ? (visibleReasoning(item) ?? []) : [item])),
+    input: (input as Item[]).flatMap((item) => (goes(item) ? (visibleReasoning(item) ?? []) : [item])),
   };
 }
+
+/** Ciphertexts that the body has for the upstream. */
+export function ciphertextsOf({ input }: Body): string[] {
+  return Array.isArray(input) ? input.filter(isEncrypted).map((item) => item.encrypted_content) : [];
+}
+
+const always = (): boolean => true;
 
 function isSealed(item: Item): boolean {
   return typeof item?.encrypted_content === "string" && item.encrypted_content.startsWith("cdx1.");
 }
 
-function isEncrypted(item: Item): boolean {
+function isEncrypted(item: Item): item is Item & { encrypted_content: string } {
   return item?.type === "reasoning" && typeof item.encrypted_content === "string" && item.encrypted_content !== "";
 }
 
