@@ -9,6 +9,9 @@ const SECRET_NAME = /authorization|api[-_]?key|secret|password|cookie|^token$|(a
 const SECRET_VALUE =
   /\b(sk-[A-Za-z0-9_-]{8,}|cdx_[A-Za-z0-9_-]{8,}|rt_[A-Za-z0-9_-]{8,}|at-[A-Za-z0-9_-]{8,}|eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_.-]+|Bearer\s+[^\s"']+)/g;
 
+/** Levels of nesting that a log line shows. */
+const DEEPEST = 6;
+
 export function createLog(
   settings: { level: Level; format: "pretty" | "json" },
   write: (line: string) => void = (line) => void process.stderr.write(line),
@@ -22,13 +25,25 @@ export function createLog(
   return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
 }
 
-function mask(fields: Record<string, unknown>): Record<string, unknown> {
+function mask(fields: Record<string, unknown>, depth = 0): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(fields).map(([name, value]) => [
-      name,
-      SECRET_NAME.test(name) ? "***" : typeof value === "string" ? maskText(value) : value,
+      maskText(name),
+      SECRET_NAME.test(name) ? "***" : masked(value, depth),
     ]),
   );
+}
+
+/** Plugins log what they like, at any depth: a request's headers, an error, a circle. */
+function masked(value: unknown, depth: number): unknown {
+  if (typeof value === "string") return maskText(value);
+  if (typeof value === "bigint") return String(value);
+  if (typeof value !== "object" || value === null) return value;
+  if (depth >= DEEPEST) return "…";
+  if (Array.isArray(value)) return value.map((one) => masked(one, depth + 1));
+  if (value instanceof Error) return maskText(`${value.name}: ${value.message}`);
+  if (value instanceof Headers || value instanceof Map) return mask(Object.fromEntries(value), depth + 1);
+  return mask(value as Record<string, unknown>, depth + 1);
 }
 
 /** Replaces what looks like a key or a token inside a text. */
