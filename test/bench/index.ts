@@ -15,7 +15,7 @@ import { parseArgs } from "node:util";
 import { type Arm, codexdArms, type Place, startBun, startHaproxy, startNginx, versions } from "./arms.ts";
 import { broken } from "./check.ts";
 import { aborts, active, amongBig, idle, slope } from "./held.ts";
-import { startPortkey } from "./peers.ts";
+import { startBifrost, startLitellm, startPortkey } from "./peers.ts";
 import { settle } from "./program.ts";
 import { type Amount, FULL, measure, moved, QUICK, type Sample, shuffled, warm } from "./rounds.ts";
 import { jsonCost, refusals, starts } from "./single.ts";
@@ -51,7 +51,12 @@ const isWanted = ({ name }: Arm) => !values.arms || values.arms.split(",").some(
 
 async function rivals(place: Place): Promise<Arm[]> {
   const found: Arm[] = [];
-  for (const start of [startNginx, startHaproxy, startBun, ...(values.peers ? [startPortkey] : [])]) {
+  for (const start of [
+    startNginx,
+    startHaproxy,
+    startBun,
+    ...(values.peers ? [startPortkey, startLitellm, startBifrost] : []),
+  ]) {
     const arm = await start(place);
     if (typeof arm !== "string") found.push(arm);
     else if (!skipped.includes(arm)) skipped.push(arm);
