@@ -6,8 +6,8 @@ const COMPRESSED = 1;
 const ENCRYPTED = 2;
 const NONCE = 12;
 const TAG = 16;
-/** Shorter texts gain nothing worth the time. */
-const WORTH = 512;
+/** Of shorter texts, which most items are, the time is worth more than the room. */
+const WORTH = 4096;
 
 export interface Envelope {
   /** `about` names the row: a text that was moved to another one does not open. */

@@ -132,6 +132,25 @@ test("a cut stream is resumed where it was cut, here and in another process, and
   expect(await it.receipts(here, 1)).toHaveLength(1);
 });
 
+test("a kept stream whose client leaves is cancelled, and told as that", async () => {
+  await using it = await shared();
+  const gateway = await it.start();
+  const openai = sdk(gateway);
+  const stream = await openai.responses.create({
+    model: MODEL,
+    input: "SAY begun ;; SLOW 20 ;; LONG 3000",
+    store: true,
+    stream: true,
+  });
+  const [created] = await some(stream, 12);
+  const { id } = (created as OpenAI.Responses.ResponseCreatedEvent).response;
+  await it.open(0);
+  for (let tries = 0; (await statusOf(openai.responses.retrieve(id))) !== 200 && tries < 100; tries++)
+    await Bun.sleep(25);
+  expect((await openai.responses.retrieve(id)).status).toBe("cancelled");
+  expect((await it.receipts(gateway, 1)).map(({ outcome }) => outcome)).toEqual(["aborted"]);
+});
+
 test("the SDK's own stream of a response follows it to its end", async () => {
   await using it = await shared();
   const openai = sdk(await it.start());

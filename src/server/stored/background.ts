@@ -95,7 +95,7 @@ class BackgroundResponse implements Making {
 
   #broken(thrown: unknown): Fields {
     const sofar = { ...this.queued, output: this.#output };
-    if (this.#cancelled) {
+    if (this.#cancelled && !this.#exchange.interrupted) {
       this.#exchange.settle("aborted");
       return { ...sofar, status: "cancelled" };
     }

@@ -5,7 +5,7 @@ import type { EventRun } from "../../store/responses.ts";
 
 /** Milliseconds that an event may wait for company: a write each would cost more than the events. */
 const GATHER = 40;
-/** What waits for a store that is away is bounded: then the oldest wait is told as a gap, not as memory. */
+/** Events that wait for a store that is away; beyond it the oldest are let go, for memory must not grow with them. */
 const MOST = 100_000;
 
 export class EventLog {
