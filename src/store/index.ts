@@ -1,5 +1,6 @@
 // Opens the store: licences, receipts, accounts and what else is kept, in a SQLite file of the data directory or in Postgres.
 
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { AccountStore } from "../core/account.ts";
 import type { Log } from "../core/hooks.ts";
@@ -54,7 +55,7 @@ export async function openStore(dataDir: string, options: StoreOptions = {}): Pr
   const { store, log, patience, queue = 10_000 } = options;
   const { engine, place, schema } = await openEngine(dataDir, { store, patience });
   const snapshots = new Snapshots(engine);
-  const receipts = openReceipts(engine, { journal: join(dataDir, "journal"), log, queue });
+  const receipts = await openReceipts(engine, { journal: join(dataDir, "journal"), log, queue });
   const [licences, accounts] = await Promise.all([openLicences(engine, snapshots), openAccounts(engine, snapshots)]);
   async function close(): Promise<void> {
     await receipts.stop();
@@ -88,6 +89,8 @@ export async function openEngine(
   let place = sqlitePath(dataDir);
   let engine: Engine | undefined;
   try {
+    // Journals are there whichever database it is.
+    mkdirSync(dataDir, { recursive: true, mode: 0o700 });
     if (store === SQLITE) {
       const { openSqlite } = await import("./sqlite.ts");
       const file = openSqlite(place, OPENING);

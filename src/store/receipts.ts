@@ -34,13 +34,16 @@ export interface ReceiptsOptions {
 const FLUSH_MS = 40;
 const RETRY_MS = 1000;
 const BATCH = 500;
+/** How long a start waits for what others left. */
+const INHERIT_MS = 2000;
 
 interface Waiting extends Entry {
   part: Part | undefined;
 }
 
-export function openReceipts(engine: Engine, options: ReceiptsOptions): Receipts {
+export async function openReceipts(engine: Engine, options: ReceiptsOptions): Promise<Receipts> {
   const receipts = new Queue(engine, options);
+  await receipts.inherit();
   const usage = openUsage(engine);
   return {
     async sum(question) {
@@ -81,8 +84,12 @@ class Queue {
     this.#bound = queue;
     this.#journal = new Journal(journal, name);
     this.#hours = new Hours(name);
-    // What a killed process left is taken in when nobody waits for it.
-    if (this.#journal.others().length > 0) this.#later(FLUSH_MS);
+  }
+
+  /** Takes in what killed processes left; where that is a lot, the rest of it while others are served. */
+  async inherit(): Promise<void> {
+    if (!this.#journal.others().some(({ isDead }) => isDead)) return;
+    await Promise.race([this.settle(), Bun.sleep(INHERIT_MS)]);
   }
 
   get state(): { queued: number; lost: number } {

@@ -1,8 +1,7 @@
 // The embedded engine: one SQLite file of the data directory, shared by the processes of one machine.
 
 import { Database, type SQLQueryBindings } from "bun:sqlite";
-import { closeSync, mkdirSync, openSync } from "node:fs";
-import { dirname } from "node:path";
+import { closeSync, openSync } from "node:fs";
 import type { Engine, Near, Value } from "./engine.ts";
 
 export interface SqliteEngine extends Engine {
@@ -10,9 +9,8 @@ export interface SqliteEngine extends Engine {
   patience(ms: number): void;
 }
 
-/** Opens the file, making it and its folder when they do not exist. `patience`: milliseconds that a write waits for another process. */
+/** Opens the file, making it when it does not exist. `patience`: milliseconds that a write waits for another process. */
 export function openSqlite(path: string, patience: number): SqliteEngine {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   // SQLite would make the file readable for all; its -wal and -shm files take the mode of this one.
   closeSync(openSync(path, "a", 0o600));
   const database = new Database(path, { strict: true });

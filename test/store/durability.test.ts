@@ -1,13 +1,38 @@
 // Receipts survive the process, and a store that cannot be written never fails a turn.
 import { Database } from "bun:sqlite";
 import { describe, expect, test } from "bun:test";
-import { existsSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Store } from "../../src/store/index.ts";
 import { openStore } from "../../src/store/index.ts";
 import { ENGINES, open, type TestEngine } from "./engines.ts";
 import { CHILD, child, folder, lines } from "./fixture.ts";
 import { receipt } from "./receipt.ts";
+
+/** As the first versions made it, whatever the steps in the source are now. */
+const VERSION_1 = [
+  "create table schema_version (version integer not null)",
+  "insert into schema_version values (3)",
+  `create table licences (id text primary key, digest text not null unique, dialects text, models text, effort text,
+     strict integer, reasoning text, admin integer not null, created_at bigint not null, revoked_at bigint)`,
+  `create table receipts (id text not null, at bigint not null, licence text, session text, dialect text not null,
+     operation text not null, stream integer not null, asked_model text, model text, effort text, upstream text, account text,
+     outcome text not null, status integer not null, code text, input_tokens bigint not null, cached_tokens bigint not null,
+     output_tokens bigint not null, reasoning_tokens bigint not null, first_ms double precision, total_ms double precision not null,
+     tries integer not null)`,
+  "create index receipts_at on receipts (at)",
+  "create index licences_revoked_at on licences (revoked_at)",
+];
+const VERSION_3 = [
+  `create table accounts (name text primary key, kind text not null, issuer text not null, email text, plan text, account_id text,
+     fedramp integer not null, access_token text not null, refresh_token text, id_token text, created_at bigint not null,
+     refreshed_at bigint)`,
+  `create table account_states (name text primary key, paused integer not null default 0, cooldown_until bigint,
+     cooldown_reason text, last_error text, last_error_at bigint, primary_used double precision, primary_minutes bigint,
+     primary_resets_at bigint, secondary_used double precision, secondary_minutes bigint, secondary_resets_at bigint,
+     limits_at bigint, routing_origin text, routing_override text, routing_at bigint, dead text, dead_reason text, credits text)`,
+  "create table leases (name text primary key, owner text not null, until bigint not null)",
+];
 
 const ids = async (store: Store) => (await store.receipts.last(1_000_000)).map(({ id }) => id);
 const journals = (dataDir: string) =>
@@ -242,27 +267,23 @@ describe.each(ENGINES)("$name", (engine: TestEngine) => {
   });
 });
 
-test("a store from before there were ids and sums has both for its old receipts", async () => {
+test("a store from before receipts had ids and sums has both for its old ones", async () => {
   const dataDir = folder();
-  await using store = await openStore(dataDir);
-  // As version 5 had it.
-  for (const name of ["uid", "at_uid", "id", "session", "licence"])
-    await store.engine.run(`drop index receipts_${name}`);
-  await store.engine.run("create index receipts_at on receipts (at)");
-  await store.engine.run("alter table receipts drop column uid");
-  await store.engine.run("drop table usage_hours");
-  await store.engine.run("update schema_version set version = 5");
-  for (const id of ["twice", "twice", "once"]) {
-    await store.engine.run(
+  const path = join(dataDir, "codexd.db");
+  mkdirSync(dataDir);
+  const old = new Database(path);
+  for (const statement of VERSION_1.concat(VERSION_3)) old.run(statement);
+  for (const id of ["twice", "twice", "once"])
+    old.run(
       `insert into receipts (id, at, dialect, operation, stream, outcome, status, input_tokens, cached_tokens, output_tokens, reasoning_tokens, first_ms, total_ms, tries)
        values (?, 1000, 'chat', 'turn', 1, 'ok', 200, 5, 0, 0, 0, 2, 3, 1)`,
       [id],
     );
-  }
-  await using upgraded = await openStore(dataDir);
-  expect(upgraded.schema.from).toBe(5);
-  expect((await ids(upgraded)).sort()).toEqual(["once", "twice", "twice"]);
-  expect((await upgraded.receipts.sum({ by: "dialect" }))[0]).toMatchObject({ key: "chat", turns: 3, inputTokens: 15 });
+  old.close();
+  await using store = await openStore(dataDir);
+  expect(store.schema.from).toBe(3);
+  expect((await ids(store)).sort()).toEqual(["once", "twice", "twice"]);
+  expect((await store.receipts.sum({ by: "dialect" }))[0]).toMatchObject({ key: "chat", turns: 3, inputTokens: 15 });
 });
 
 test("a data directory that cannot be is told in one line", async () => {

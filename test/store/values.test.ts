@@ -1,75 +1,72 @@
 // What plugins keep stays theirs, is gone when its time is over, and no sign in a key has a meaning.
-import { expect, test } from "bun:test";
-import { openStore } from "../../src/store/index.ts";
-import { folder } from "./fixture.ts";
+import { describe, expect, test } from "bun:test";
+import { ENGINES, open, type TestEngine } from "./engines.ts";
 
-test("values come back as they were set, each plugin's own, until they are deleted", async () => {
-  const store = await openStore(folder());
-  const { values } = store;
-  const value = { text: "ü\u0000", list: [1, 2.5, null, true], deep: { a: {} } };
-  await values.set("one", "k", value);
-  await values.set("two", "k", 2);
-  expect(await values.get<typeof value>("one", "k")).toEqual(value);
-  expect(await values.get<number>("two", "k")).toBe(2);
-  await values.set("one", "k", null);
-  expect(await values.get<null>("one", "k")).toBeNull();
-  expect(await values.delete("one", "k")).toBe(true);
-  expect(await values.delete("one", "k")).toBe(false);
-  expect(await values.get<null>("one", "k")).toBeUndefined();
-  expect(await values.get<number>("two", "k")).toBe(2);
-  expect(values.set("one", "k", undefined)).rejects.toThrow("the value of k has no form in JSON");
-  await store.close();
-});
-
-test("a value with a time to live is gone after it, in lists too", async () => {
-  const store = await openStore(folder());
-  const { values } = store;
-  await values.set("one", "short", 1, { ttl: 30 });
-  await values.set("one", "long", 1, { ttl: 60_000 });
-  expect(await values.list("one")).toEqual(["long", "short"]);
-  while ((await values.get("one", "short")) !== undefined) await Bun.sleep(5);
-  expect(await values.list("one")).toEqual(["long"]);
-  expect(await values.delete("one", "short")).toBe(false);
-  await values.set("one", "long", 2);
-  expect(await values.get<number>("one", "long")).toBe(2);
-  await store.close();
-});
-
-test("a list has the keys that begin so, whatever signs are in them", async () => {
-  const store = await openStore(folder());
-  const { values } = store;
-  for (const key of ["a%b", "a_b", "aXb", "A", "b'", "äö", "ä"]) await values.set("one", key, 1);
-  expect(await values.list("one", "a")).toEqual(["a%b", "aXb", "a_b"]);
-  expect(await values.list("one", "a_")).toEqual(["a_b"]);
-  expect(await values.list("one", "b'")).toEqual(["b'"]);
-  expect(await values.list("one", "ä")).toEqual(["ä", "äö"]);
-  expect(await values.list("one", "zzz")).toEqual([]);
-  expect(await values.list("two")).toEqual([]);
-  await store.close();
-});
-
-test("nothing gets between the statements of a transaction, and one that fails leaves nothing", async () => {
-  const store = await openStore(folder());
-  const { engine } = store;
-  const insert = (within: typeof engine, key: string) =>
-    within.run("insert into plugin_values (plugin, key, value) values (?, ?, ?)", ["t", key, "1"]);
-  const failing = engine.transaction(async (within) => {
-    await insert(within, "lost");
-    await Bun.sleep(20);
-    throw new Error("no");
+describe.each(ENGINES)("$name", (engine: TestEngine) => {
+  test("values come back as they were set, each plugin's own, until they are deleted", async () => {
+    await using store = await open(await engine.place());
+    const { values } = store;
+    const value = { text: "ü\u0000", list: [1, 2.5, null, true], deep: { a: {} } };
+    await values.set("one", "k", value);
+    await values.set("two", "k", 2);
+    expect(await values.get<typeof value>("one", "k")).toEqual(value);
+    expect(await values.get<number>("two", "k")).toBe(2);
+    await values.set("one", "k", null);
+    expect(await values.get<null>("one", "k")).toBeNull();
+    expect(await values.delete("one", "k")).toBe(true);
+    expect(await values.delete("one", "k")).toBe(false);
+    expect(await values.get<null>("one", "k")).toBeUndefined();
+    expect(await values.get<number>("two", "k")).toBe(2);
+    expect(values.set("one", "k", undefined)).rejects.toThrow("the value of k has no form in JSON");
   });
-  const meanwhile = insert(engine, "kept");
-  expect(failing).rejects.toThrow("no");
-  await meanwhile;
-  await Promise.all(
-    Array.from({ length: 5 }, (_, at) =>
-      engine.transaction(async (within) => {
-        const [{ n = 0 } = {}] = await within.all<{ n: number }>("select count(*) as n from plugin_values");
-        await Bun.sleep(1);
-        await insert(within, `${at}-${n}`);
-      }),
-    ),
-  );
-  expect(await store.values.list("t")).toEqual(["0-1", "1-2", "2-3", "3-4", "4-5", "kept"]);
-  await store.close();
+
+  test("a value with a time to live is gone after it, in lists too", async () => {
+    await using store = await open(await engine.place());
+    const { values } = store;
+    await values.set("one", "short", 1, { ttl: 30 });
+    await values.set("one", "long", 1, { ttl: 60_000 });
+    expect(await values.list("one")).toEqual(["long", "short"]);
+    while ((await values.get("one", "short")) !== undefined) await Bun.sleep(5);
+    expect(await values.list("one")).toEqual(["long"]);
+    expect(await values.delete("one", "short")).toBe(false);
+    await values.set("one", "long", 2);
+    expect(await values.get<number>("one", "long")).toBe(2);
+  });
+
+  test("a list has the keys that begin so, whatever signs are in them", async () => {
+    await using store = await open(await engine.place());
+    const { values } = store;
+    for (const key of ["a%b", "a_b", "aXb", "A", "b'", "äö", "ä"]) await values.set("one", key, 1);
+    expect(await values.list("one", "a")).toEqual(["a%b", "aXb", "a_b"]);
+    expect(await values.list("one", "a_")).toEqual(["a_b"]);
+    expect(await values.list("one", "b'")).toEqual(["b'"]);
+    expect(await values.list("one", "ä")).toEqual(["ä", "äö"]);
+    expect(await values.list("one", "zzz")).toEqual([]);
+    expect(await values.list("two")).toEqual([]);
+  });
+
+  test("nothing gets between the statements of a transaction, and one that fails leaves nothing", async () => {
+    await using store = await open(await engine.place());
+    const { engine: database } = store;
+    const insert = (within: typeof database, key: string) =>
+      within.run("insert into plugin_values (plugin, key, value) values (?, ?, ?)", ["t", key, "1"]);
+    const failing = database.transaction(async (within) => {
+      await insert(within, "lost");
+      await Bun.sleep(20);
+      throw new Error("no");
+    });
+    const meanwhile = insert(database, "kept");
+    expect(failing).rejects.toThrow("no");
+    await meanwhile;
+    await Promise.all(
+      Array.from({ length: 5 }, (_, at) =>
+        database.transaction(async (within) => {
+          const [{ n = 0 } = {}] = await within.all<{ n: number }>("select count(*) as n from plugin_values");
+          await Bun.sleep(1);
+          await insert(within, `${at}-${n}`);
+        }),
+      ),
+    );
+    expect(await store.values.list("t")).toEqual(["0-1", "1-2", "2-3", "3-4", "4-5", "kept"]);
+  });
 });
