@@ -1,7 +1,6 @@
 // `codexd config`: checks the configuration, shows what is in effect, prints its schema.
 
 import type { Command } from "commander";
-import type { Config } from "../config/load.ts";
 import { configOption, jsonOption } from "./options.ts";
 import { printJson } from "./table.ts";
 
@@ -34,23 +33,24 @@ export function addConfig(program: Command): void {
 
 async function checkConfig(flags: ConfigFlags): Promise<void> {
   const { warningsOf } = await import("../config/present.ts");
-  const config = await load(flags);
+  const [{ configured }, { inspect }] = await Promise.all([import("./configured.ts"), import("../server/inspect.ts")]);
+  const { builtIn } = await import("../../plugins/index.ts");
+  const loaded = await configured(flags);
+  await inspect(loaded, builtIn);
+  const { config } = loaded;
   for (const warning of warningsOf(config)) process.stderr.write(`codexd: warning: ${warning}\n`);
   process.stdout.write(`${config.file ?? "no file"}: ok\n`);
 }
 
 async function showConfig(flags: ConfigFlags): Promise<void> {
-  const { presentConfig } = await import("../config/present.ts");
-  const shown = presentConfig(await load(flags));
+  const [{ presentConfig }, { configured }, { builtIn }] = await Promise.all([
+    import("../config/present.ts"),
+    import("./configured.ts"),
+    import("../../plugins/index.ts"),
+  ]);
+  const { config, files } = await configured(flags);
+  // The file's plugin comes first: it may have a built-in one's name.
+  const shown = presentConfig(config, [...files.map(({ plugin }) => plugin), ...builtIn]);
   if (flags.json) printJson(shown);
   else process.stdout.write(`${Bun.YAML.stringify(shown, null, 2).trimEnd()}\n`);
-}
-
-async function load(flags: ConfigFlags): Promise<Config> {
-  const [{ loadConfig }, { builtIn }, { findLogin }] = await Promise.all([
-    import("../config/load.ts"),
-    import("../../plugins/index.ts"),
-    import("./logged-in.ts"),
-  ]);
-  return loadConfig(flags, builtIn, undefined, await findLogin(flags));
 }

@@ -2,21 +2,20 @@
 
 import { version } from "../../package.json";
 import { builtIn } from "../../plugins/index.ts";
-import { type Config, type Flags, loadConfig } from "../config/load.ts";
+import { type Config, type Flags, findPluginPaths } from "../config/load.ts";
 import { serve as listen } from "../server/listen.ts";
-import { findLogin } from "./logged-in.ts";
+import { configured } from "./configured.ts";
 
 /** Runs until a signal ends it; gives the exit code. */
 export async function serve(flags: Flags): Promise<number> {
-  const config = await load(flags);
-  const running = await listen(config, { builtIn, reload: () => load(flags), version });
+  const first = await configured(flags);
+  const { config } = first;
+  const reload = () => configured(flags);
+  const running = await listen(first, { builtIn, reload, pluginPaths: () => findPluginPaths(flags), version });
   process.stdout.write(`codexd listening on ${running.base}\n`);
   if (config.sandbox) await invite(running.base, config);
   return await running.closed;
 }
-
-/** A login in the store is looked for only where no upstream is configured. */
-const load = async (flags: Flags): Promise<Config> => loadConfig(flags, builtIn, undefined, await findLogin(flags));
 
 /** Lines to paste, so that the first thing anyone tries works. */
 async function invite(base: string, config: Config): Promise<void> {

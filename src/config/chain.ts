@@ -128,8 +128,12 @@ function builtIn(entry: Entry, path: string, known: readonly PluginShape[], chec
   const settings = settingsOf(entry, path, checking);
   const place = known.find((one) => one.name === name);
   if (!place) return { name, place: { name }, ...settings, ...given(unfill(entry.options)) };
-  return { name, place, ...settings, ...given(optionsOf(entry, place, join(path, name), checking)) };
+  const options = optionsOf(entry, place, join(path, name), checking);
+  // Ours know what being left out means; a mapping with nothing in it says no more.
+  return { name, place, ...settings, ...(isEmpty(options) && entry.options === undefined ? {} : given(options)) };
 }
+
+const isEmpty = (options: unknown): boolean => Object.keys(options ?? {}).length === 0;
 
 function fromFile(entry: Entry, path: string, files: Files | undefined, checking: Checking): Read {
   const { key } = entry;

@@ -86,7 +86,8 @@ function presentPlugin(
 ): unknown {
   const key = file ?? name;
   const beside = { ...settings, ...(timeout === undefined ? {} : { timeout: formatDuration(timeout) }) };
-  if (options === undefined && Object.keys(beside).length === 0) return key;
+  const isBare = options === undefined || (file !== undefined && Object.keys(options as object).length === 0);
+  if (isBare && Object.keys(beside).length === 0) return key;
   const schema = plugins.find((plugin) => plugin.name === name)?.options;
   return { [key]: options === undefined ? null : masked(options, schema), ...beside };
 }

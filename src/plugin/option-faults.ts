@@ -23,7 +23,7 @@ export function optionFaults({ options: schema }: Plugin<never>, options: unknow
   for (const { path, value, message, schema: node } of Value.Errors(schema as TSchema, options)) {
     if (RESOLVED.includes(node.meaning)) continue;
     faults.push({
-      path: path.split("/").slice(1).map(unescape),
+      path: path.split("/").slice(1).map(unescaped),
       found: wordsOf(value),
       legal: message.replace(/^Expected /, "").replace(/^(Unexpected|Required) property$/, "another key"),
     });
@@ -32,7 +32,7 @@ export function optionFaults({ options: schema }: Plugin<never>, options: unknow
 }
 
 /** A step of a JSON pointer. */
-const unescape = (step: string): string => step.replaceAll("~1", "/").replaceAll("~0", "~");
+const unescaped = (step: string): string => step.replaceAll("~1", "/").replaceAll("~0", "~");
 
 function wordsOf(value: unknown): string {
   if (value === undefined || value === null) return "nothing";

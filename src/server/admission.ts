@@ -31,6 +31,20 @@ export async function authenticate(
   return principal;
 }
 
+/** Throws when the caller's licence is not an admin's; `local` is none. */
+export function requireAdmin(principal: Principal, path: string): void {
+  if (principal.id === "local")
+    throw new Failure("authentication", {
+      code: "invalid_api_key",
+      message: `${path} needs an admin licence: \`codexd keys create --admin\``,
+    });
+  if (!principal.admin)
+    throw new Failure("permission", {
+      code: "admin_required",
+      message: `${path} needs an admin licence, and ${principal.id} is none`,
+    });
+}
+
 /** Throws when the licence is not for this dialect; where several speak the same form, one of them is enough. */
 export function permitDialect({ id, dialects }: Principal, ...names: string[]): void {
   if (!dialects || names.some((name) => dialects.includes(name))) return;

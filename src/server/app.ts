@@ -5,11 +5,23 @@ import { Failure } from "../core/failure.ts";
 import { dialectOf, openaiDialect } from "./envelope.ts";
 import { isCodexClient, requestIdOf } from "./exchange.ts";
 import type { Gateway } from "./gateway.ts";
-import { LIMIT_ROUTES, limitsAnswer } from "./limits-seen.ts";
+import { limitsAnswer } from "./limits-seen.ts";
 import { modelsAnswer } from "./model-lists.ts";
 import { pass } from "./passing.ts";
+import { pluginAnswer } from "./plugin-routes.ts";
 import { renderFailure } from "./render.ts";
-import { MODEL_ROUTES, methodsAt, PASSED, type Route, routesOf, UNBUILT } from "./routes.ts";
+import {
+  LIMIT_ROUTES,
+  MODEL_ROUTES,
+  methodsAt,
+  OWN_ROUTES,
+  PASSED,
+  type Pattern,
+  placed,
+  type Route,
+  routesOf,
+  unbuiltBeside,
+} from "./routes.ts";
 import { serveExchange } from "./serve-exchange.ts";
 import type { Surroundings } from "./surroundings.ts";
 import type { Traffic } from "./traffic.ts";
@@ -23,12 +35,12 @@ export function createApp(gateway: Gateway, traffic: Traffic, around: Surroundin
   const base = gateway.config.server.basePath;
   const routes = routesOf(gateway.dialects.values());
   const app = new Elysia({ name: "codexd", normalize: false });
-  const exchange = (route: Route) => (context: { request: Request; params: Record<string, string> }) =>
+  const exchange = (route: Route, names: readonly string[]) => (context: Asked) =>
     serveExchange(
       {
         request: context.request,
         url: new URL(context.request.url),
-        params: context.params,
+        params: named(context.params, names),
         peer: around.peerOf(context.request),
         dialect: route.dialect,
         route: route.route,
@@ -37,11 +49,10 @@ export function createApp(gateway: Gateway, traffic: Traffic, around: Surroundin
       traffic,
       around.loopback,
     );
-  for (const route of routes)
-    app.route(route.method, `${base}${route.path}`, exchange(route), {
-      parse: "none",
-      detail: route.route.detail ?? {},
-    });
+  for (const route of routes) {
+    const { path, names } = placed(route.path);
+    app.route(route.method, `${base}${path}`, exchange(route, names), { parse: "none", detail: {} });
+  }
   const openai = openaiDialect(gateway);
   const codex = gateway.dialects.get("responses") ?? openai;
   for (const { path, form } of MODEL_ROUTES) {
@@ -59,43 +70,46 @@ export function createApp(gateway: Gateway, traffic: Traffic, around: Surroundin
         },
       );
   }
-  for (const { method, path, message } of UNBUILT) {
+  const setting = { gateway, traffic, around };
+  const unbuilt = unbuiltBeside(routes);
+  for (const { method, path, message } of unbuilt) {
     const route: Route = { method, path, dialect: openai, route: { method, path, operation: "unsupported", message } };
-    app.route(method, `${base}${path}`, exchange(route), { parse: "none" });
+    const refuse = exchange(route, []);
+    app.route(method, `${base}${path}`, (context) => pluginAnswer(context.request, setting) ?? refuse(context), {
+      parse: "none",
+    });
   }
   for (const { path } of LIMIT_ROUTES)
     app.get(`${base}${path}`, ({ request }) => limitsAnswer(request, gateway, around));
   app.get(`${base}/api/hello`, () => new Response(null));
-  const table = tableOf(routes);
-  app.onError(({ request, code, error }) =>
-    code === "NOT_FOUND" ? unknown(request, base, table, gateway) : broken(request, error, gateway),
-  );
+  const table = [...routes, ...unbuilt, ...OWN_ROUTES];
+  app.onError(async ({ request, code, error, set }) => {
+    if (code !== "NOT_FOUND") return broken(request, error, gateway);
+    const answer = (await pluginAnswer(request, setting)) ?? unknown(request, base, table, gateway);
+    // Elysia would make a 404 of every 200 here.
+    set.status = answer.status;
+    return answer;
+  });
   return { fetch: (request) => app.fetch(request) };
 }
 
-function tableOf(routes: readonly Route[]): { method: string; path: string }[] {
-  return [
-    ...routes,
-    ...UNBUILT,
-    ...LIMIT_ROUTES.map(({ path }) => ({ method: "GET", path })),
-    ...MODEL_ROUTES.map(({ path }) => ({ method: "GET", path })),
-    ...PASSED.flatMap((path) => [
-      { method: "POST", path },
-      { method: "POST", path: `/v1${path}` },
-    ]),
-    { method: "GET", path: "/api/hello" },
-  ];
+interface Asked {
+  request: Request;
+  params: Record<string, string>;
 }
 
-function unknown(
-  request: Request,
-  base: string,
-  table: readonly { method: string; path: string }[],
-  gateway: Gateway,
-): Response {
+/** The parameters under their own names. */
+function named(params: Record<string, string>, names: readonly string[]): Record<string, string> {
+  if (names.length === 0) return params;
+  const { "*": rest } = params;
+  const own = Object.fromEntries(names.map((name, at) => [name, params[`p${at}`] ?? ""]));
+  return rest === undefined ? own : { ...own, "*": rest };
+}
+
+function unknown(request: Request, base: string, table: readonly Pattern[], gateway: Gateway): Response {
   const { pathname } = new URL(request.url);
   const path = pathname.startsWith(base) ? pathname.slice(base.length) : pathname;
-  const allowed = methodsAt(path, table);
+  const allowed = [...new Set([...methodsAt(path, table), ...gateway.contributed.methodsAt(pathname)])];
   const failure =
     allowed.length > 0
       ? new Failure("wrong_method", {

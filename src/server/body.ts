@@ -22,6 +22,24 @@ export async function readBody(request: Request, limit: number): Promise<Uint8Ar
   return bytes;
 }
 
+/** The same request for somebody else to read: its body fails at the limit. Throws when it is told to be larger. */
+export function limited(request: Request, limit: number): Request {
+  if (Number(request.headers.get("content-length") ?? 0) > limit) throw tooLarge(limit);
+  if (!request.body) return request;
+  const source = request.body as unknown as AsyncIterable<Uint8Array>;
+  const { method, headers, signal } = request;
+  return new Request(request.url, { method, headers, signal, body: within(source, limit) as unknown as BodyInit });
+}
+
+async function* within(source: AsyncIterable<Uint8Array>, limit: number): AsyncGenerator<Uint8Array> {
+  let size = 0;
+  for await (const chunk of source) {
+    size += chunk.length;
+    if (size > limit) throw tooLarge(limit);
+    yield chunk;
+  }
+}
+
 /** The body as a JSON object. Throws a 400 that says what is wrong with it. */
 export async function readJson(request: Request, limit: number): Promise<Record<string, unknown>> {
   const bytes = await readBody(request, limit);

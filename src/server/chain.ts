@@ -56,8 +56,11 @@ export class Chain {
 
   #contribute(link: Link): void {
     for (const dialect of link.hooks.dialects ?? []) {
+      const other = this.links.find(({ hooks }) => hooks.dialects?.some(({ name }) => name === dialect.name));
       if (this.dialects.some((known) => known.name === dialect.name))
-        throw new Error(`plugin ${link.name}: the dialect ${dialect.name} is there already`);
+        throw new Error(
+          `plugins ${other?.name} and ${link.name}: both bring the dialect ${dialect.name}; only one of them can be in the chain`,
+        );
       this.dialects.push(link.builtIn ? dialect : watched(dialect, link));
     }
     for (const operation of link.hooks.operations ?? []) this.operations.add(operation);
@@ -303,6 +306,30 @@ export class Chain {
         // Told in the log; there is no exchange left to fail.
       }
     }
+  }
+
+  /** Calls the handler of a plugin's route. What it throws fails this request, and never switches the plugin off: anybody may ask. */
+  async route(plugin: string, id: string, handle: () => unknown): Promise<unknown> {
+    const link = this.links.find(({ name }) => name === plugin);
+    if (!link) return await handle();
+    const tally = link.tally("route");
+    tally.calls++;
+    const began = performance.now();
+    try {
+      return await handle();
+    } catch (thrown) {
+      throw this.routeBroke(plugin, id, thrown);
+    } finally {
+      tally.ms += performance.now() - began;
+    }
+  }
+
+  /** What went wrong in a plugin's route, as the failure of the request. */
+  routeBroke(plugin: string, id: string, thrown: unknown): Failure {
+    const link = this.links.find(({ name }) => name === plugin);
+    if (!link) return failureOf(thrown);
+    link.tally("route").row = 0;
+    return link.fatal("route", { id }, thrown);
   }
 
   async dispose(): Promise<void> {

@@ -59,10 +59,10 @@ export async function docsAnswer(path: string, gateway: Gateway): Promise<Respon
 function documentText(gateway: Gateway): Promise<string> {
   const known = documents.get(gateway);
   if (known) return known;
-  const { config, services, dialects } = gateway;
-  const text = documentOf([...dialects.values()], config.server.basePath, services.version).then((document) =>
-    JSON.stringify(document),
-  );
+  const { config, services, dialects, contributed } = gateway;
+  const { basePath } = config.server;
+  const made = documentOf([...dialects.values()], basePath, services.version, contributed.routes);
+  const text = made.then((document) => JSON.stringify(document));
   documents.set(gateway, text);
   return text;
 }

@@ -91,6 +91,7 @@ export class RunningExchange implements Exchange {
   #firstMs: number | null = null;
   #settled = false;
   onSettled: (() => void) | undefined;
+  readonly #release: () => void;
   /** What it has taken of the limits that its licence is under; undefined when there are none. */
   holding: Holding | undefined;
   /** Finished items, for a client that may refer to them instead of sending them again. */
@@ -109,6 +110,7 @@ export class RunningExchange implements Exchange {
     const { request } = arrival;
     this.arrival = arrival;
     this.gateway = gateway;
+    this.#release = gateway.lease.take();
     this.headers = request.headers;
     this.signal = request.signal;
     this.upstreamSignal = this.#abort.signal;
@@ -312,6 +314,7 @@ export class RunningExchange implements Exchange {
     this.holding?.settle(receipt);
     if (options.record !== false) this.#record(receipt);
     this.onSettled?.();
+    this.#release();
   }
 
   #record(receipt: Receipt): void {

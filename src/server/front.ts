@@ -3,7 +3,7 @@
 import { Failure, failureOf } from "../core/failure.ts";
 import type { Principal } from "../core/hooks.ts";
 import { accountGauges } from "./account-gauges.ts";
-import { authenticate, isOneHost } from "./admission.ts";
+import { authenticate, isOneHost, requireAdmin } from "./admission.ts";
 import { openaiDialect } from "./envelope.ts";
 import type { Gateway } from "./gateway.ts";
 import type { Metrics } from "./metrics.ts";
@@ -51,7 +51,8 @@ export async function frontAnswer(request: Request, front: Front): Promise<Respo
     return await guarded(request, front, async (url, principal) => {
       // Loaded with the first question: a server that is just starting has better things to do.
       const { adminAnswer } = await import("./admin/index.ts");
-      return (await adminAnswer(request, url, principal as Principal, front)) ?? nothingThere(path);
+      const own = await adminAnswer(request, url, principal as Principal, front);
+      return own ?? (await ofPlugin(request, front)) ?? nothingThere(path);
     });
   return undefined;
 }
@@ -73,6 +74,23 @@ function scrape({ gateway, metrics, traffic }: Front): Response {
   return new Response(body, { headers: { "content-type": "text/plain; version=0.0.4; charset=utf-8" } });
 }
 
+/** A plugin's own page; the licence is seen again there, as for its other routes. */
+async function ofPlugin(request: Request, front: Front): Promise<Response | undefined> {
+  const { contributed } = front.gateway;
+  if (contributed.routes.length === 0) return undefined;
+  const { pluginAnswer } = await import("./plugin-routes.ts");
+  const answer = await pluginAnswer(request, front);
+  if (answer) return answer;
+  const { pathname } = new URL(request.url);
+  const allowed = contributed.methodsAt(pathname).join(", ");
+  if (allowed === "") return undefined;
+  throw new Failure("wrong_method", {
+    code: "method_not_allowed",
+    message: `${request.method} is not allowed on ${pathname}; legal: ${allowed}`,
+    headers: { allow: allowed },
+  });
+}
+
 function nothingThere(path: string): Response {
   throw new Failure("unknown_path", { code: "not_found", message: `there is nothing at ${path}` });
 }
@@ -90,16 +108,7 @@ async function guarded(
   try {
     if (url.pathname !== "/metrics" || !isDirectLoopback(request.headers, peer)) {
       principal = await authenticate(request, url, peer, gateway, around.loopback);
-      if (principal.id === "local")
-        throw new Failure("authentication", {
-          code: "invalid_api_key",
-          message: `${url.pathname} needs an admin licence: \`codexd keys create --admin\``,
-        });
-      if (!principal.admin)
-        throw new Failure("permission", {
-          code: "admin_required",
-          message: `${url.pathname} needs an admin licence, and ${principal.id} is none`,
-        });
+      requireAdmin(principal, url.pathname);
     }
     return await answer(url, principal);
   } catch (thrown) {

@@ -5,18 +5,22 @@ import type { Config, UpstreamConfig } from "../config/load.ts";
 import type { Failure } from "../core/failure.ts";
 import type { Dialect, Licence, Log, Plugin } from "../core/hooks.ts";
 import type { Mint } from "../core/mint.ts";
+import type { FilePlugin } from "../plugin/load.ts";
 import type { Counters } from "../store/counters/index.ts";
 import type { Store } from "../store/index.ts";
 import { type AccountConfig, createUpstream, type Transport, type Upstream } from "../upstream/index.ts";
 import type { Sandbox } from "../upstream/sandbox/index.ts";
 import { Chain } from "./chain.ts";
+import { Contributed } from "./contributed.ts";
 import type { ItemMemory } from "./item-memory.ts";
 import type { LastServed } from "./last-served.ts";
+import { Lease } from "./lease.ts";
 import type { LimitGauges } from "./limits/gauges.ts";
 import { Limiter } from "./limits/limiter.ts";
 import type { Metrics } from "./metrics.ts";
 import { Catalogue } from "./models.ts";
 import type { SharedHost } from "./plugins/host.ts";
+import type { ChainEntry } from "./plugins/link.ts";
 import { Pulse } from "./pulse.ts";
 import type { ReasoningMemory } from "./reasoning-memory.ts";
 import type { Stored } from "./stored/index.ts";
@@ -42,9 +46,18 @@ export interface Live {
   interrupt(failure: Failure): void;
 }
 
+/** A configuration, and the plugins that were loaded for it from files. */
+export interface Configured {
+  config: Config;
+  files: readonly FilePlugin[];
+}
+
 export interface Gateway {
   config: Config;
   chain: Chain;
+  contributed: Contributed;
+  /** Held by whatever still needs this gateway. */
+  lease: Lease;
   dialects: ReadonlyMap<string, Dialect>;
   upstreams: Upstream[];
   models: Catalogue;
@@ -57,24 +70,32 @@ export interface Gateway {
 /** The name of the upstream that `--sandbox` adds. */
 const SANDBOX = "sandbox";
 
-/** Builds a gateway. Throws an `Error` that says what in the configuration cannot work. */
-export function createGateway(config: Config, services: Services, builtIn: readonly Plugin<never>[]): Gateway {
+/**
+ * Builds a gateway, which the files' plugins belong to from then on: they go with it, or at once when it cannot be built. Throws an
+ * `Error` that says what in the configuration cannot work.
+ */
+export function createGateway(configured: Configured, services: Services, builtIn: readonly Plugin<never>[]): Gateway {
+  try {
+    return build(configured, services, builtIn);
+  } catch (error) {
+    for (const { container } of configured.files) container.dispose();
+    throw error;
+  }
+}
+
+function build({ config, files }: Configured, services: Services, builtIn: readonly Plugin<never>[]): Gateway {
   const upstreams = upstreamsOf(config, services);
   const models = new Catalogue(upstreams, config.models, services);
-  const chain = new Chain(
-    config.plugins.map(({ name, options }) => {
-      const plugin = builtIn.find((one) => one.name === name);
-      if (!plugin)
-        throw new Error(`plugins: there is no plugin ${name}; legal: ${builtIn.map((one) => one.name).join(", ")}`);
-      return { plugin, options };
-    }),
-    hostOf(config, services, models, upstreams),
-  );
+  const chain = new Chain(entriesOf({ config, files }, builtIn), hostOf(config, services, models, upstreams));
   if (chain.dialects.length === 0)
     throw new Error("plugins: no plugin of the chain brings a dialect, so nobody could be answered; add translate");
+  for (const { plugin, container } of files)
+    container.onError((error, kind) => chain.links.find(({ name }) => name === plugin.name)?.late(error, kind));
   return {
     config,
     chain,
+    contributed: new Contributed(chain.links, config.server.basePath),
+    lease: new Lease(),
     dialects: new Map(chain.dialects.map((dialect) => [dialect.name, dialect])),
     upstreams,
     models,
@@ -83,9 +104,25 @@ export function createGateway(config: Config, services: Services, builtIn: reado
     services,
     async dispose() {
       await chain.dispose();
+      for (const { container } of files) container.dispose();
     },
   };
 }
+
+/** The chain with its plugins: a file's where the configuration has a file, else the built-in of that name. */
+export function entriesOf({ config, files }: Configured, builtIn: readonly Plugin<never>[]): ChainEntry[] {
+  return config.plugins.map(({ name, file, options, ...settings }) => {
+    const plugin = file === undefined ? builtIn.find((one) => one.name === name) : files.find(isAt(file))?.plugin;
+    if (!plugin)
+      throw new Error(`plugins: there is no plugin ${name}; legal: ${builtIn.map((one) => one.name).join(", ")}`);
+    return { plugin, options, file, ...settings };
+  });
+}
+
+const isAt =
+  (file: string) =>
+  ({ path }: FilePlugin): boolean =>
+    path === file;
 
 /** The upstreams of a configuration, the embedded one first. */
 export function upstreamsOf(

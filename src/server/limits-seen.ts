@@ -11,12 +11,6 @@ import { renderFailure } from "./render.ts";
 import { sessionIn } from "./session.ts";
 import type { Surroundings } from "./surroundings.ts";
 
-/** The two places at which a client looks, by the form of its `chatgpt_base_url`. */
-export const LIMIT_ROUTES = [
-  { path: "/api/codex/usage", operationId: "getCodexUsage" },
-  { path: "/backend-api/wham/usage", operationId: "getChatgptUsage" },
-] as const;
-
 export async function limitsAnswer(request: Request, gateway: Gateway, around: Surroundings): Promise<Response> {
   const url = new URL(request.url);
   const requestId = requestIdOf(request.headers) ?? gateway.services.mint.id("req_");

@@ -1,8 +1,5 @@
 // Opens the port, follows signals, and swaps configurations whole without touching a stream.
 
-import { readFileSync, watch } from "node:fs";
-import { dirname } from "node:path";
-import type { Config } from "../config/load.ts";
 import { maskUrl } from "../config/present.ts";
 import { Failure } from "../core/failure.ts";
 import type { Plugin } from "../core/hooks.ts";
@@ -10,8 +7,9 @@ import type { Mint } from "../core/mint.ts";
 import { openCounters } from "../store/counters/index.ts";
 import { openStore } from "../store/index.ts";
 import type { App } from "./app.ts";
+import { Follower } from "./follow.ts";
 import { frontAnswer } from "./front.ts";
-import { createGateway, type Gateway, type Services } from "./gateway.ts";
+import { type Configured, createGateway, type Gateway, type Services } from "./gateway.ts";
 import { ItemMemory } from "./item-memory.ts";
 import { LastServed } from "./last-served.ts";
 import { catchLateErrors } from "./late-errors.ts";
@@ -24,8 +22,10 @@ import type { Traffic } from "./traffic.ts";
 
 export interface ServeOptions {
   builtIn: readonly Plugin<never>[];
-  /** Reads the configuration again, for a reload; rejects with what is wrong. */
-  reload(): Promise<Config>;
+  /** Reads the configuration again, for a reload, and loads its plugins anew; rejects with what is wrong. */
+  reload(): Promise<Configured>;
+  /** Where the plugins are that it names by path, as far as it can be read. */
+  pluginPaths(): string[];
   version: string;
 }
 
@@ -55,10 +55,12 @@ const WHY: Readonly<Record<string, string>> = {
 /** Milliseconds after the port is open at which the parts that a probe does not need are loaded. */
 const PREPARE = 20;
 
-export async function serve(config: Config, options: ServeOptions): Promise<Serving> {
+export async function serve(configured: Configured, options: ServeOptions): Promise<Serving> {
+  const { config } = configured;
   const log = createLog(config.log);
   const store = await openStore(config.data, { store: config.store, log });
-  const server = new Server(config, options, { store, log });
+  const counters = await openCounters(config.counters, store.engine, log);
+  const server = new Server(configured, options, { store, counters, log });
   await server.start();
   return server;
 }
@@ -69,13 +71,19 @@ class Server implements Serving {
   readonly #traffic: Traffic = { live: new Set(), draining: false };
   readonly #ended = Promise.withResolvers<number>();
   readonly #loopback: boolean;
+  readonly #follower = new Follower(() => void this.#reload());
+  /** Gateways that were replaced and are still needed by exchanges that began on them. */
+  readonly #retired = new Set<Promise<void>>();
   #gateway: Gateway;
   #app: Promise<App> | undefined;
+  #reloading: Promise<void> | undefined;
+  #reloadAgain = false;
   #server: ReturnType<typeof Bun.serve> | undefined;
   #signals = 0;
   #uncaught: (() => void) | undefined;
 
-  constructor(config: Config, options: ServeOptions, own: Pick<Services, "store" | "log">) {
+  constructor(configured: Configured, options: ServeOptions, own: Pick<Services, "store" | "counters" | "log">) {
+    const { config } = configured;
     this.#options = options;
     const stored = new Stored(own.store.engine, config.responses, own.log);
     this.#services = {
@@ -88,11 +96,10 @@ class Server implements Serving {
       served: new LastServed(),
       metrics: new Metrics(),
       stored,
-      counters: openCounters(config.counters, own.log),
       limitGauges: new LimitGauges(),
     };
     this.#loopback = isLoopback(config.server.host);
-    this.#gateway = this.#build(config);
+    this.#gateway = this.#build(configured);
   }
 
   get url(): string {
@@ -108,9 +115,15 @@ class Server implements Serving {
     return this.#ended.promise;
   }
 
-  #build(config: Config): Gateway {
-    const gateway = createGateway(config, this.#services, this.#options.builtIn);
-    gateway.chain.start({ host: config.server.host, loopback: isLoopback(config.server.host) });
+  #build(configured: Configured): Gateway {
+    const { host } = configured.config.server;
+    const gateway = createGateway(configured, this.#services, this.#options.builtIn);
+    try {
+      gateway.chain.start({ host, loopback: isLoopback(host) });
+    } catch (error) {
+      void gateway.dispose();
+      throw error;
+    }
     return gateway;
   }
 
@@ -122,7 +135,7 @@ class Server implements Serving {
     process.on("SIGTERM", () => void this.#signalled());
     process.on("SIGINT", () => void this.#signalled());
     process.on("SIGHUP", () => void this.#reload());
-    if (this.#gateway.config.server.watch && this.#gateway.config.file) this.#follow(this.#gateway.config.file);
+    void this.#follow();
   }
 
   #listen(host: string, port: number): ReturnType<typeof Bun.serve> {
@@ -168,69 +181,101 @@ class Server implements Serving {
 
   async #answer(request: Request): Promise<Response> {
     const gateway = this.#gateway;
+    const release = gateway.lease.take();
     const around = {
       peerOf: (one: Request) => this.#server?.requestIP(one)?.address ?? "unknown",
       loopback: this.#loopback,
     };
-    const front = await frontAnswer(request, {
-      gateway,
-      traffic: this.#traffic,
-      around,
-      metrics: this.#services.metrics,
-    });
-    return front ?? (await this.#application()).fetch(request);
+    try {
+      const front = await frontAnswer(request, {
+        gateway,
+        traffic: this.#traffic,
+        around,
+        metrics: this.#services.metrics,
+      });
+      return front ?? (await (await this.#application()).fetch(request));
+    } finally {
+      release();
+    }
   }
 
+  /** One reload at a time; what is asked for meanwhile is one more, so that the last state wins. */
   async #reload(): Promise<void> {
+    this.#reloadAgain = true;
+    this.#reloading ??= (async () => {
+      while (this.#reloadAgain && !this.#traffic.draining) {
+        this.#reloadAgain = false;
+        await this.#swap();
+        await this.#follow();
+      }
+      this.#reloading = undefined;
+    })();
+    await this.#reloading;
+  }
+
+  async #swap(): Promise<void> {
     const { log } = this.#services;
     try {
-      const config = await this.#options.reload();
-      const now = this.#gateway.config;
-      for (const [key, before, after] of [
-        ["server.host", now.server.host, config.server.host],
-        ["server.port", now.server.port, config.server.port],
-        ["data", now.data, config.data],
-        ["counters", maskUrl(now.counters), maskUrl(config.counters)],
-      ] as const) {
-        if (before !== after) log.warn(`${key} takes effect at the next start`, { now: before, configured: after });
-      }
-      // Its address may have a password in it.
-      if (now.store !== config.store) log.warn("store takes effect at the next start");
-      const next = this.#build({
-        ...config,
-        data: now.data,
-        store: now.store,
-        server: { ...config.server, host: now.server.host, port: now.server.port },
+      const next = this.#build(this.#asNow(await this.#options.reload()));
+      const app = await this.#load(next).catch(async (error) => {
+        await next.dispose();
+        throw error;
       });
-      const app = await this.#load(next);
       const old = this.#gateway;
       this.#gateway = next;
-      this.#services.stored.policy = config.responses;
+      this.#services.stored.policy = next.config.responses;
       this.#app = Promise.resolve(app);
       void next.models.ready();
-      await old.dispose();
-      log.info("configuration reloaded", { file: config.file });
+      this.#retire(old);
+      log.info("configuration reloaded", { file: next.config.file });
     } catch (error) {
       log.error("the configuration was not reloaded; the old one goes on", { error: (error as Error).message });
     }
   }
 
-  /** Follows the folder, not the file: most editors, and mounts of secrets, put another file in its place. */
-  #follow(file: string): void {
-    let due = false;
-    let known = textOf(file);
-    const look = () => {
-      due = false;
-      const text = textOf(file);
-      if (text === undefined || text === known) return;
-      known = text;
-      void this.#reload();
-    };
-    // A file is often written in several steps, and a busy folder never rests: one look a moment after the first of them.
-    watch(dirname(file), () => {
-      if (!due) setTimeout(look, 100);
-      due = true;
-    });
+  /** A new configuration without what only a start can change, which is told. */
+  #asNow({ config, files }: Configured): Configured {
+    const { log } = this.#services;
+    const now = this.#gateway.config;
+    for (const [key, before, after] of [
+      ["server.host", now.server.host, config.server.host],
+      ["server.port", now.server.port, config.server.port],
+      ["data", now.data, config.data],
+      ["counters", maskUrl(now.counters), maskUrl(config.counters)],
+    ] as const) {
+      if (before !== after) log.warn(`${key} takes effect at the next start`, { now: before, configured: after });
+    }
+    // Its address may have a password in it.
+    if (now.store !== config.store) log.warn("store takes effect at the next start");
+    const server = { ...config.server, host: now.server.host, port: now.server.port };
+    return { config: { ...config, data: now.data, store: now.store, server }, files };
+  }
+
+  /** Exchanges that began on a gateway end on it; then its plugins go. */
+  #retire(old: Gateway): void {
+    const gone = old.lease
+      .retire()
+      .then(() => old.dispose())
+      .catch((error) => this.#services.log.error("an old configuration did not end well", { error: String(error) }));
+    this.#retired.add(gone);
+    void gone.finally(() => this.#retired.delete(gone));
+  }
+
+  async #follow(): Promise<void> {
+    const { server, file } = this.#gateway.config;
+    if (!server.watch || file === undefined) return await this.#follower.follow(undefined);
+    // What the file names now, which may be what could not be loaded.
+    const named = this.#named();
+    const running = this.#gateway.config.plugins.flatMap((plugin) => plugin.file ?? []);
+    await this.#follower.follow({ config: file, plugins: [...new Set([...named, ...running])] });
+  }
+
+  #named(): string[] {
+    try {
+      return this.#options.pluginPaths();
+    } catch {
+      return [];
+    }
   }
 
   async #signalled(): Promise<void> {
@@ -259,6 +304,8 @@ class Server implements Serving {
     // What was interrupted still has its last frames to write; a client that does not read them is cut.
     await Promise.race([closing, Bun.sleep(1000)]);
     await this.#server?.stop(true);
+    this.#follower.stop();
+    await Promise.race([Promise.all(this.#retired), Bun.sleep(1000)]);
     await this.#gateway.dispose();
     await this.#services.items.close();
     await this.#services.counters.close();
@@ -266,15 +313,6 @@ class Server implements Serving {
     await this.#services.store.close();
     this.#uncaught?.();
     this.#ended.resolve(0);
-  }
-}
-
-/** Undefined while the file is away, as in the middle of a change. */
-function textOf(file: string): string | undefined {
-  try {
-    return readFileSync(file, "utf8");
-  } catch {
-    return undefined;
   }
 }
 

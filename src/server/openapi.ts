@@ -2,16 +2,15 @@
 
 import { swagger } from "@elysiajs/swagger";
 import { Elysia } from "elysia";
-import type { Dialect, Log, Plugin } from "../core/hooks.ts";
-import { countingMint } from "../core/mint.ts";
-import { Chain } from "./chain.ts";
-import { LIMIT_ROUTES } from "./limits-seen.ts";
+import type { Dialect, Plugin } from "../core/hooks.ts";
+import type { MountedRoute } from "./contributed.ts";
+import { silentChain } from "./inspect.ts";
 import { ADMIN_OPERATIONS } from "./openapi-admin.ts";
 import * as components from "./openapi-components.ts";
 import * as parts from "./openapi-parts.ts";
+import { describePlugins } from "./openapi-plugins.ts";
 import { DESCRIPTION, TAGS } from "./openapi-text.ts";
-import type { SharedHost } from "./plugins/host.ts";
-import { MODEL_ROUTES, PASSED, routesOf, UNBUILT } from "./routes.ts";
+import { LIMIT_ROUTES, MODEL_ROUTES, PASSED, routesOf, unbuiltBeside } from "./routes.ts";
 
 type Json = Record<string, unknown>;
 type Paths = Record<string, Record<string, Json>>;
@@ -22,14 +21,16 @@ export async function openApiDocument(options: {
   basePath?: string;
   version?: string;
 }): Promise<Json> {
-  const chain = new Chain(
-    options.plugins.map((plugin) => ({ plugin, options: undefined })),
-    silentHost(),
-  );
+  const chain = silentChain(options.plugins.map((plugin) => ({ plugin, options: undefined })));
   return await documentOf(chain.dialects, options.basePath ?? "/codex", options.version ?? "0");
 }
 
-export async function documentOf(dialects: readonly Dialect[], base: string, version: string): Promise<Json> {
+export async function documentOf(
+  dialects: readonly Dialect[],
+  base: string,
+  version: string,
+  routes: readonly MountedRoute[] = [],
+): Promise<Json> {
   const app = new Elysia().use(
     swagger({
       path: "/ui",
@@ -54,12 +55,12 @@ export async function documentOf(dialects: readonly Dialect[], base: string, ver
     app.route(method as "GET", path, nothing, { parse: "json", detail });
   const answer = await app.handle(new Request("http://localhost/spec"));
   const named = await Promise.all(dialects.map(async (dialect) => (await dialect.schemas?.()) ?? {}));
-  return finalize(
-    (await answer.json()) as Json,
-    dialects,
-    Object.assign({}, components.COMMON_SCHEMAS, ...named),
-    base,
-  );
+  const schemas = Object.assign({}, components.COMMON_SCHEMAS, ...named) as Json;
+  const added = describePlugins(routes, schemas);
+  const document = (await answer.json()) as Json;
+  for (const [path, item] of Object.entries(added.paths))
+    (document.paths as Paths)[path] = { ...(document.paths as Paths)[path], ...item };
+  return finalize(document, dialects, { ...schemas, ...added.schemas }, base);
 }
 
 interface Operation {
@@ -87,7 +88,7 @@ function operationsOf(dialects: readonly Dialect[], base: string): Operation[] {
     })),
     ...LIMIT_ROUTES.map((route) => ({ method: "GET", path: route.path, detail: parts.describeLimits(route) })),
     ...passed.map((path) => ({ method: "POST", path, detail: parts.describePassed(path) })),
-    ...UNBUILT.map(({ method, path, message }) => ({
+    ...unbuiltBeside(routesOf(dialects)).map(({ method, path, message }) => ({
       method,
       path: path.replace("*", ":rest"),
       detail: parts.describeUnbuilt(method, path.replace("*", "below"), message),
@@ -139,19 +140,4 @@ function clean(value: unknown): unknown {
   return Object.fromEntries(
     Object.entries(value).flatMap(([key, inner]) => (key === "$id" ? [] : [[key, clean(inner)]])),
   );
-}
-
-/** Plugins are set up only to ask them for their dialects; nothing here is ever used. */
-function silentHost(): SharedHost {
-  const quiet = (): undefined => undefined;
-  const log: Log = { debug: quiet, info: quiet, warn: quiet, error: quiet };
-  return {
-    log,
-    mint: countingMint(),
-    clock: Date.now,
-    models: { find: () => undefined, all: () => [], aliases: {}, default: undefined },
-    upstreams: [],
-    licences: { find: () => undefined, count: () => 0 },
-    receipts: { write: quiet },
-  };
 }

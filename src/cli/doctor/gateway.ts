@@ -7,14 +7,14 @@ import { builtIn } from "../../../plugins/index.ts";
 import type { Config } from "../../config/load.ts";
 import type { Log } from "../../core/hooks.ts";
 import { createApp } from "../../server/app.ts";
-import { createGateway, type Gateway, type Services } from "../../server/gateway.ts";
+import { type Configured, createGateway, type Gateway, type Services } from "../../server/gateway.ts";
 import { ItemMemory } from "../../server/item-memory.ts";
 import { LastServed } from "../../server/last-served.ts";
 import { LimitGauges } from "../../server/limits/gauges.ts";
 import { Metrics } from "../../server/metrics.ts";
 import { ReasoningMemory } from "../../server/reasoning-memory.ts";
 import { Stored } from "../../server/stored/index.ts";
-import { openCounters } from "../../store/counters/index.ts";
+import { MemoryCounters } from "../../store/counters/index.ts";
 import { openStore } from "../../store/index.ts";
 import { isThere } from "../store.ts";
 import { versionInfo } from "../version.ts";
@@ -31,7 +31,7 @@ export interface Examined {
 
 /** The store is the real one, so that a login that is renewed here is kept; where there is none yet, none is made. */
 export async function withGateway(
-  config: Config,
+  { config, files }: Configured,
   look: (examined: Examined) => Promise<Finding[]>,
 ): Promise<Finding[]> {
   const passing = isThere(config) ? undefined : mkdtempSync(join(tmpdir(), "codexd-doctor-"));
@@ -40,7 +40,7 @@ export async function withGateway(
   try {
     const services: Services = { ...fixed(), store, stored };
     const plugins = config.plugins.filter(({ name }) => name !== "auth" && name !== "usage-log");
-    const gateway = createGateway({ ...config, plugins }, services, builtIn);
+    const gateway = createGateway({ config: { ...config, plugins }, files }, services, builtIn);
     const findings = await look({
       upstreams: () => upstreamsIn(config, gateway),
       local: (model) => dialects(askIn(gateway), undefined, model),
@@ -68,7 +68,7 @@ function fixed(): Omit<Services, "store" | "stored"> {
     reasoning: new ReasoningMemory(),
     served: new LastServed(),
     metrics: new Metrics(),
-    counters: openCounters("memory", QUIET),
+    counters: new MemoryCounters(Date.now),
     limitGauges: new LimitGauges(),
   };
 }

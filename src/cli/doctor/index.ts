@@ -2,6 +2,7 @@
 
 import type { Command } from "commander";
 import type { Config } from "../../config/load.ts";
+import type { Configured } from "../../server/gateway.ts";
 import { configOption, dataOption, jsonOption } from "../options.ts";
 import { type Column, printJson, printTable } from "../table.ts";
 import { type Finding, finding } from "./finding.ts";
@@ -42,8 +43,9 @@ async function doctor(flags: DoctorFlags): Promise<void> {
 
 async function examine(flags: DoctorFlags): Promise<Finding[]> {
   const { url } = flags;
-  const config = await load(flags);
-  if (Array.isArray(config)) return url === undefined ? config : [...config, ...(await remote(url, flags))];
+  const loaded = await load(flags);
+  if (Array.isArray(loaded)) return url === undefined ? loaded : [...loaded, ...(await remote(url, flags))];
+  const { config } = loaded;
   const [{ openFiles, fetchCap, dataDirectory, loginFiles }, { withGateway }] = await Promise.all([
     import("./host.ts"),
     import("./gateway.ts"),
@@ -55,7 +57,7 @@ async function examine(flags: DoctorFlags): Promise<Finding[]> {
     ...dataDirectory(config),
     ...loginFiles(config, process.env.HOME ?? ""),
   ];
-  const rest = await withGateway(config, async ({ upstreams, local }) => [
+  const rest = await withGateway(loaded, async ({ upstreams, local }) => [
     ...(await upstreams()),
     ...(url === undefined ? await local(flags.model) : await remote(url, flags, config)),
   ]);
@@ -63,14 +65,13 @@ async function examine(flags: DoctorFlags): Promise<Finding[]> {
 }
 
 /** The configuration, or what is wrong with it. Of a server elsewhere, there need not be one here. */
-async function load({ config, data, sandbox, url }: DoctorFlags): Promise<Config | Finding[]> {
-  const [{ loadConfig, ConfigError }, { builtIn }, { findLogin }] = await Promise.all([
+async function load({ config, data, sandbox, url }: DoctorFlags): Promise<Configured | Finding[]> {
+  const [{ ConfigError }, { configured }] = await Promise.all([
     import("../../config/load.ts"),
-    import("../../../plugins/index.ts"),
-    import("../logged-in.ts"),
+    import("../configured.ts"),
   ]);
   try {
-    return loadConfig({ config, data, sandbox }, builtIn, undefined, await findLogin({ config, data, sandbox }));
+    return await configured({ config, data, sandbox });
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     const result = url === undefined || config !== undefined ? "fail" : "warn";
