@@ -100,7 +100,7 @@ describe.each(FORMS)("%s, stream %p:", (_name, stream, client) => {
     expect(client.codeOf(body) ?? "closed").toBe("closed");
     expect(JSON.stringify(body)).toContain("not today");
     expect(upstream.asked.length).toBe(before);
-    expect(gateway.receipt(answer)).toMatchObject({ outcome: "refused", code: "closed", licence: "ci" });
+    expect(await gateway.receipt(answer)).toMatchObject({ outcome: "refused", code: "closed", licence: "ci" });
   });
 
   test("a refusal that passes says when to come back", async () => {
@@ -114,7 +114,7 @@ describe.each(FORMS)("%s, stream %p:", (_name, stream, client) => {
     await answer.text();
     expect(upstream.last().body).toMatchObject({ model: "gpt-5-codex-mini", reasoning: { effort: "high" } });
     expect(answer.headers.get("x-codexd-model")).toBe("gpt-5-codex-mini");
-    expect(gateway.receipt(answer)).toMatchObject({ model: "gpt-5-codex-mini", effort: "high" });
+    expect(await gateway.receipt(answer)).toMatchObject({ model: "gpt-5-codex-mini", effort: "high" });
   });
 
   test("the parameters of the model routed to win, an alias's too", async () => {
@@ -132,7 +132,7 @@ describe.each(FORMS)("%s, stream %p:", (_name, stream, client) => {
     await (await ask(client, "upstream-only", { stream })).text();
     expect(local.last().body).toMatchObject({ model: "gpt-5.5" });
     expect(upstream.asked.length).toBe(before);
-    expect(gateway.receipt(answer)).toMatchObject({ upstream: "local" });
+    expect(await gateway.receipt(answer)).toMatchObject({ upstream: "local" });
   });
 
   test("what is set holds, whatever the client says", async () => {

@@ -13,8 +13,8 @@ export interface Gateway extends AsyncDisposable {
   /** `http://127.0.0.1:PORT/codex` */
   base: string;
   post(path: string, body: unknown, headers?: Record<string, string>): Promise<Response>;
-  /** The receipt of an answer; written before the answer's last byte. */
-  receipt(answer: Response): Json | undefined;
+  /** The receipt of an answer, as soon as the store has it; undefined when it never comes. */
+  receipt(answer: Response): Promise<Json | undefined>;
   /** The log so far. */
   log(): string;
 }
@@ -52,11 +52,16 @@ export async function startFromSource(config: Json, env: Record<string, string> 
         headers: { "content-type": "application/json", ...headers },
         body: typeof body === "string" ? body : JSON.stringify(body),
       }),
-    receipt(answer) {
+    async receipt(answer) {
+      const id = answer.headers.get("x-request-id");
       const database = new Database(join(folder, "data", "codexd.db"), { readonly: true });
       try {
-        const id = answer.headers.get("x-request-id");
-        return (database.query("select * from receipts where id = ?").get(id) as Json | null) ?? undefined;
+        for (let tries = 0; tries < 200; tries++) {
+          const found = database.query("select * from receipts where id = ?").get(id) as Json | null;
+          if (found) return found;
+          await Bun.sleep(10);
+        }
+        return undefined;
       } finally {
         database.close();
       }

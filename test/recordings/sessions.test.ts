@@ -44,7 +44,7 @@ async function told(path: string, body: Json, headers: Record<string, string> = 
   return {
     key: asked.body.prompt_cache_key,
     headers: ["session-id", "thread-id"].map((name) => asked.headers.get(name)),
-    receipt: gateway.receipt(answer)?.session,
+    receipt: (await gateway.receipt(answer))?.session,
     fields: Object.keys(asked.body),
   };
 }

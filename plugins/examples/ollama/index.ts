@@ -4,7 +4,15 @@
 //
 // Then `OLLAMA_HOST=http://127.0.0.1:8787/codex`. Read on in `request.ts` (what comes in) and `answer.ts` (what goes out).
 
-import { type Dialect, definePlugin, type Host, type ModelInfo, matchesGlob, type Principal } from "codexd/plugin";
+import {
+  type Dialect,
+  definePlugin,
+  Failure,
+  type Host,
+  type ModelInfo,
+  matchesGlob,
+  type Principal,
+} from "codexd/plugin";
 import { encoder, line, reply } from "./answer.ts";
 import { decode } from "./request.ts";
 
@@ -32,8 +40,15 @@ export default definePlugin({
   name: "ollama",
   apiVersion: 1,
   setup(host) {
-    const visible = (principal: Principal | undefined) =>
-      host.models.all().filter(({ slug, listed }) => listed && mayUse(principal, slug));
+    /** What a licence may see: its models, if it may speak this dialect at all. */
+    const visible = (principal: Principal | undefined): ModelInfo[] => {
+      if (principal?.dialects?.includes("ollama") === false)
+        throw new Failure("permission", {
+          code: "dialect_not_allowed",
+          message: "this licence may not use Ollama's API",
+        });
+      return host.models.all().filter(({ slug, listed }) => listed && mayUse(principal, slug));
+    };
     return {
       dialects: [dialectOf(host)],
       // Without a prompt Ollama only loads the model; here there is nothing to load, and nobody to ask.

@@ -23,7 +23,7 @@ describe.each(FORMS)("%s, stream %p:", (_name, stream, client) => {
     const long = await trial.ask(client, "word ".repeat(400), { stream, model: "auto" });
     await long.text();
     expect(await trial.last()).toMatchObject({ model: "gpt-5.2", reasoning: { effort: "xhigh" } });
-    expect(trial.receipt(long)).toMatchObject({ asked_model: "auto", model: "gpt-5.2", effort: "xhigh" });
+    expect(await trial.receipt(long)).toMatchObject({ asked_model: "auto", model: "gpt-5.2", effort: "xhigh" });
   });
 
   test("a model that was named is left alone", async () => {

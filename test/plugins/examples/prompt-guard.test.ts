@@ -22,7 +22,7 @@ describe.each(CLIENTS.flatMap((client) => [false, true].map((stream) => [client.
         expect(answer.headers.get("x-prompt-guard")).toBe("answered");
         expect(await textOf(client, answer, stream)).toBe(ANSWER);
         expect(await trial.asked()).toBe(before);
-        expect(trial.receipt(answer)).toMatchObject({ outcome: "ok", upstream: null, tries: 0 });
+        expect(await trial.receipt(answer)).toMatchObject({ outcome: "ok", upstream: null, tries: 0 });
       },
     );
 
