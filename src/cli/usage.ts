@@ -49,9 +49,12 @@ async function showUsage(flags: UsageFlags): Promise<void> {
   if (flags.json)
     return printJson({ since: new Date(flags.since).toISOString(), by: flags.by, rows, total: total ?? null });
   if (flags.csv) return printCsv(rows, flags.by);
-  printTable(total ? [...rows, total] : rows, [{ title: flags.by, value: ({ key }) => key }, ...COLUMNS]);
+  const own: Column<UsageRow>[] = [{ title: flags.by, value: ({ key }) => key }];
+  if (flags.by === "session") own.push({ title: "account", value: (row) => accountsOf(row) });
+  printTable(total ? [...rows, total] : rows, [...own, ...COLUMNS]);
 }
 
+const accountsOf = ({ accounts }: UsageRow): string | null => accounts?.join(", ") || null;
 const ms = (value: number | null): number | null => (value === null ? null : Math.round(value));
 
 const COLUMNS: Column<UsageRow>[] = [
@@ -89,8 +92,15 @@ const FIELDS = [
 ] as const satisfies readonly (keyof UsageRow)[];
 
 function printCsv(rows: readonly UsageRow[], by: string): void {
-  const lines = rows.map((row) => [row.key, ...FIELDS.map((field) => row[field])].map(cell).join(","));
-  process.stdout.write(`${[[by, ...FIELDS].join(","), ...lines].join("\r\n")}\r\n`);
+  const bySession = by === "session";
+  const cells = (row: UsageRow) => [
+    row.key,
+    ...FIELDS.map((field) => row[field]),
+    ...(bySession ? [accountsOf(row)] : []),
+  ];
+  const titles = [by, ...FIELDS, ...(bySession ? ["accounts"] : [])];
+  const lines = rows.map((row) => cells(row).map(cell).join(","));
+  process.stdout.write(`${[titles.join(","), ...lines].join("\r\n")}\r\n`);
 }
 
 /** RFC 4180; a leading sign of a formula is defused, since sessions and models are the clients' own text. */

@@ -28,6 +28,8 @@ export interface UsageRow {
   firstMsP95: number | null;
   totalMsAvg: number | null;
   totalMsP95: number | null;
+  /** By session only: the accounts that served it, the last one first. */
+  accounts?: string[];
 }
 
 export interface Usage {
@@ -49,18 +51,32 @@ export function openUsage(engine: Engine): Usage {
       };
       // Whole hours are added up already; of the first one only a part may be meant. Of sessions there are no sums.
       const whole = by === "session" ? Number.POSITIVE_INFINITY : Math.ceil(since / HOUR) * HOUR;
-      for await (const receipt of receiptsOf(engine, since, Math.min(whole, Number.MAX_SAFE_INTEGER)))
-        group(keyOf(by, receipt)).add(receipt);
+      const accounts = new Map<string, Set<string>>();
+      for await (const receipt of receiptsOf(engine, since, Math.min(whole, Number.MAX_SAFE_INTEGER))) {
+        const key = keyOf(by, receipt);
+        group(key).add(receipt);
+        if (by === "session" && receipt.account !== null) note(accounts, key, receipt.account);
+      }
       if (by !== "session") {
         const kind = by === undefined || by === "day" ? "total" : by;
         for (const { hour, key, sums } of await sumsOf(engine, kind, whole, Number.MAX_SAFE_INTEGER))
           group(by === "day" ? dayOf(hour) : key).merge(sums);
       }
-      const rows = [...groups].map(([key, sums]) => rowOf(by === undefined ? "total" : key || null, sums));
+      const rows = [...groups].map(([key, sums]) => ({
+        ...rowOf(by === undefined ? "total" : key || null, sums),
+        ...(by === "session" && { accounts: [...(accounts.get(key) ?? [])].reverse() }),
+      }));
       const inOrder = (a: UsageRow, b: UsageRow) => ((a.key ?? "") < (b.key ?? "") ? -1 : 1);
       return rows.sort((a, b) => (by === "day" ? inOrder(a, b) : b.turns - a.turns || inOrder(a, b)));
     },
   };
+}
+
+/** Receipts come in their order, so the last one that is noted served last. */
+function note(accounts: Map<string, Set<string>>, key: string, account: string): void {
+  const known = accounts.get(key) ?? new Set();
+  known.delete(account);
+  accounts.set(key, known.add(account));
 }
 
 async function* receiptsOf(engine: Engine, since: number, until: number): AsyncGenerator<Receipt> {
