@@ -20,7 +20,7 @@ import { Limiter } from "./limits/limiter.ts";
 import type { Metrics } from "./metrics.ts";
 import { Catalogue } from "./models.ts";
 import type { SharedHost } from "./plugins/host.ts";
-import type { ChainEntry } from "./plugins/link.ts";
+import { type ChainEntry, wantsThread } from "./plugins/link.ts";
 import { Pulse } from "./pulse.ts";
 import type { ReasoningMemory } from "./reasoning-memory.ts";
 import type { Stored } from "./stored/index.ts";
@@ -71,30 +71,61 @@ export interface Gateway {
 const SANDBOX = "sandbox";
 
 /**
- * Builds a gateway, which the files' plugins belong to from then on: they go with it, or at once when it cannot be built. Throws an
- * `Error` that says what in the configuration cannot work.
+ * Builds a gateway, which the files' plugins belong to from then on: they go with it, or at once when it cannot be built. Rejects with
+ * an `Error` that says what in the configuration cannot work.
  */
-export function createGateway(configured: Configured, services: Services, builtIn: readonly Plugin<never>[]): Gateway {
+export async function createGateway(
+  configured: Configured,
+  services: Services,
+  builtIn: readonly Plugin<never>[],
+): Promise<Gateway> {
   try {
-    return build(configured, services, builtIn);
+    return await build(configured, services, builtIn);
   } catch (error) {
     for (const { container } of configured.files) container.dispose();
     throw error;
   }
 }
 
-function build({ config, files }: Configured, services: Services, builtIn: readonly Plugin<never>[]): Gateway {
+async function build(
+  { config, files }: Configured,
+  services: Services,
+  builtIn: readonly Plugin<never>[],
+): Promise<Gateway> {
   const upstreams = upstreamsOf(config, services);
   const models = new Catalogue(upstreams, config.models, services);
-  const chain = new Chain(entriesOf({ config, files }, builtIn), hostOf(config, services, models, upstreams));
+  const host = hostOf(config, services, models, upstreams);
+  const entries = await runnable(entriesOf({ config, files }, builtIn), host);
+  try {
+    return gatewayOf({ config, files }, new Chain(entries, host), { upstreams, models, services });
+  } catch (error) {
+    for (const { thread } of entries) thread?.end();
+    throw error;
+  }
+}
+
+/** The entries, those in threads that want one. Threads are loaded only where there is a use for them. */
+async function runnable(entries: ChainEntry[], host: SharedHost): Promise<ChainEntry[]> {
+  if (!entries.some(wantsThread)) return entries;
+  const { inThreads } = await import("./plugins/thread/thread.ts");
+  return await inThreads(entries, host);
+}
+
+function gatewayOf(
+  { config, files }: Configured,
+  chain: Chain,
+  { upstreams, models, services }: Pick<Gateway, "upstreams" | "models" | "services">,
+): Gateway {
   if (chain.dialects.length === 0)
     throw new Error("plugins: no plugin of the chain brings a dialect, so nobody could be answered; add translate");
   for (const { plugin, container } of files)
     container.onError((error, kind) => chain.links.find(({ name }) => name === plugin.name)?.late(error, kind));
+  const contributed = new Contributed(chain.links, config.server.basePath);
+  services.metrics.gateways++;
   return {
     config,
     chain,
-    contributed: new Contributed(chain.links, config.server.basePath),
+    contributed,
     lease: new Lease(),
     dialects: new Map(chain.dialects.map((dialect) => [dialect.name, dialect])),
     upstreams,
@@ -104,6 +135,7 @@ function build({ config, files }: Configured, services: Services, builtIn: reado
     services,
     async dispose() {
       await chain.dispose();
+      services.metrics.gateways--;
       for (const { container } of files) container.dispose();
     },
   };
@@ -184,9 +216,9 @@ function accountsSetting(
   };
 }
 
-function hostOf(
+export function hostOf(
   config: Config,
-  { store, log, mint, clock }: Services,
+  { store, log, mint, clock }: Pick<Services, "store" | "log" | "mint" | "clock">,
   models: Catalogue,
   upstreams: readonly Upstream[],
 ): SharedHost {

@@ -61,7 +61,7 @@ export async function serve(configured: Configured, options: ServeOptions): Prom
   const store = await openStore(config.data, { store: config.store, log });
   const counters = await openCounters(config.counters, store.engine, log);
   const server = new Server(configured, options, { store, counters, log });
-  await server.start();
+  await server.start(configured);
   return server;
 }
 
@@ -74,7 +74,7 @@ class Server implements Serving {
   readonly #follower = new Follower(() => void this.#reload());
   /** Gateways that were replaced and are still needed by exchanges that began on them. */
   readonly #retired = new Set<Promise<void>>();
-  #gateway: Gateway;
+  #gateway!: Gateway;
   #app: Promise<App> | undefined;
   #reloading: Promise<void> | undefined;
   #reloadAgain = false;
@@ -92,14 +92,13 @@ class Server implements Serving {
       clock: Date.now,
       version: options.version,
       items: new ItemMemory(stored.shelf),
-      reasoning: new ReasoningMemory(),
+      reasoning: new ReasoningMemory(stored.shelf),
       served: new LastServed(),
       metrics: new Metrics(),
       stored,
       limitGauges: new LimitGauges(),
     };
     this.#loopback = isLoopback(config.server.host);
-    this.#gateway = this.#build(configured);
   }
 
   get url(): string {
@@ -115,9 +114,9 @@ class Server implements Serving {
     return this.#ended.promise;
   }
 
-  #build(configured: Configured): Gateway {
+  async #build(configured: Configured): Promise<Gateway> {
     const { host } = configured.config.server;
-    const gateway = createGateway(configured, this.#services, this.#options.builtIn);
+    const gateway = await createGateway(configured, this.#services, this.#options.builtIn);
     try {
       gateway.chain.start({ host, loopback: isLoopback(host) });
     } catch (error) {
@@ -127,7 +126,8 @@ class Server implements Serving {
     return gateway;
   }
 
-  async start(): Promise<void> {
+  async start(configured: Configured): Promise<void> {
+    this.#gateway = await this.#build(configured);
     const { host, port } = this.#gateway.config.server;
     this.#server = this.#listen(host, port);
     setTimeout(() => this.#prepare(), PREPARE).unref();
@@ -216,7 +216,7 @@ class Server implements Serving {
   async #swap(): Promise<void> {
     const { log } = this.#services;
     try {
-      const next = this.#build(this.#asNow(await this.#options.reload()));
+      const next = await this.#build(this.#asNow(await this.#options.reload()));
       const app = await this.#load(next).catch(async (error) => {
         await next.dispose();
         throw error;
@@ -307,7 +307,7 @@ class Server implements Serving {
     this.#follower.stop();
     await Promise.race([Promise.all(this.#retired), Bun.sleep(1000)]);
     await this.#gateway.dispose();
-    await this.#services.items.close();
+    await Promise.all([this.#services.items.close(), this.#services.reasoning.close()]);
     await this.#services.counters.close();
     await this.#services.stored.close();
     await this.#services.store.close();

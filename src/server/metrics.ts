@@ -11,6 +11,8 @@ export class Metrics {
   readonly #buckets = new Array<number>(BUCKETS.length).fill(0);
   #firstCount = 0;
   #firstSum = 0;
+  /** Configurations that are alive: the one that serves, and those before it that some exchange still needs. */
+  gateways = 0;
 
   count(receipt: Receipt): void {
     add(this.#exchanges, `dialect="${receipt.dialect}",outcome="${receipt.outcome}"`, 1);
@@ -49,6 +51,12 @@ export class Metrics {
       ),
       family("codexd_exchanges_open", "gauge", "Exchanges under way.", [`codexd_exchanges_open ${now.open}`]),
       family("codexd_draining", "gauge", "1 while the server shuts down.", [`codexd_draining ${now.draining ? 1 : 0}`]),
+      family(
+        "codexd_gateways",
+        "gauge",
+        "Configurations alive with their plugins; more than 1 while old exchanges end.",
+        [`codexd_gateways ${this.gateways}`],
+      ),
       family("process_resident_memory_bytes", "gauge", "Resident memory in bytes.", [
         `process_resident_memory_bytes ${memory.rss}`,
       ]),

@@ -40,7 +40,7 @@ export async function withGateway(
   try {
     const services: Services = { ...fixed(), store, stored };
     const plugins = config.plugins.filter(({ name }) => name !== "auth" && name !== "usage-log");
-    const gateway = createGateway({ config: { ...config, plugins }, files }, services, builtIn);
+    const gateway = await createGateway({ config: { ...config, plugins }, files }, services, builtIn);
     const findings = await look({
       upstreams: () => upstreamsIn(config, gateway),
       local: (model) => dialects(askIn(gateway), undefined, model),
