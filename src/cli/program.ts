@@ -47,7 +47,16 @@ export async function runProgram(args: readonly string[]): Promise<number> {
     addVersion,
   ];
   for (const add of commands) add(program);
+  const [first = "--help", ...rest] = args;
   try {
+    const isOwn = program.commands.some((command) => command.name() === first);
+    if (!isOwn) {
+      const { runPluginCommand, pluginCommandHelp } = await import("./plugin-commands.ts");
+      if (!first.startsWith("-")) {
+        const code = await runPluginCommand(first, rest);
+        if (code !== undefined) return code;
+      } else program.addHelpText("after", await pluginCommandHelp(args));
+    }
     await program.parseAsync([...args], { from: "user" });
     return Number(process.exitCode ?? 0);
   } catch (error) {

@@ -1,7 +1,7 @@
 // One plugin of the chain at work: calls its hooks under its time limit and policy, keeps count, and switches it off when it keeps failing.
 
 import { Failure } from "../../core/failure.ts";
-import type { Hooks, OnError, Plugin } from "../../core/hooks.ts";
+import type { Hooks, Host, OnError, Plugin } from "../../core/hooks.ts";
 import { hostFor, type SharedHost } from "./host.ts";
 import { failureFault } from "./legal.ts";
 import { SPIN, type StallWatch, type Waiting, within } from "./limit.ts";
@@ -92,6 +92,8 @@ export class Link {
   readonly policy: OnError;
   readonly timeout: number;
   readonly entry: ChainEntry;
+  /** What the plugin has of the server. */
+  readonly host: Host;
   readonly tallies = new Map<HookName, Tally>();
   /** Texts of its options that nobody may read. */
   readonly secrets: readonly string[];
@@ -115,6 +117,7 @@ export class Link {
     this.#switched = switched;
     const [host, end] = hostFor(this.name, shared, this.secrets);
     this.#end = end;
+    this.host = host;
     this.hooks = plugin.setup(host, options as never);
     entry.thread?.own({
       log: (level, message, fields) => host.log[level](message, fields),
