@@ -29,7 +29,8 @@ export interface Asked {
   prompt_cache_key?: string;
 }
 
-export async function shared(kind: "chatgpt" | "openai" | "chat" = "chatgpt"): Promise<Shared> {
+/** `store`: the address of a Postgres; each gateway then has a data directory of its own. */
+export async function shared(kind: "chatgpt" | "openai" | "chat" = "chatgpt", store?: string): Promise<Shared> {
   const sandbox = await startSandbox({ args: ["--wire", kind === "chat" ? "chat" : "responses"] });
   const data = `${temporary()}/data`;
   const account = kind === "chatgpt" ? { accessToken: "token", accountId: "account" } : { apiKey: "sk-upstream" };
@@ -46,8 +47,9 @@ export async function shared(kind: "chatgpt" | "openai" | "chat" = "chatgpt"): P
     async start(responses = {}, limits = {}) {
       const keys = Object.entries(KEYS).map(([id, key]) => ({ id, key }));
       const gateway = await startGateway({
-        data,
+        data: store === undefined ? data : `${temporary()}/data`,
         config: {
+          ...(store === undefined ? {} : { store }),
           responses,
           limits: { retries: 0, ...limits },
           upstreams: { backend: upstream },
