@@ -184,13 +184,14 @@ export class RunningExchange implements Exchange {
     for (const path of decoded.dropped ?? []) this.dropped.add(path);
     // A Codex client, and one that says `store: false`, sends its items itself.
     this.#mayRefer = this.dialect === "responses" && !this.codexClient && decoded.turn.store !== false;
-    if (this.operation === "turn" && this.dialect !== "responses")
-      this.#recollection = this.gateway.services.reasoning.recall(`${this.principal.id}\n${session.id}`, decoded.turn);
   }
 
   /** The input is whole when references in it are items, and then it is what the answer answers to. */
   async resolve(): Promise<void> {
-    if (this.#mayRefer) await this.gateway.services.items.resolve(this.principal.id, this.turn);
+    const { items, reasoning } = this.gateway.services;
+    if (this.#mayRefer) await items.resolve(this.principal.id, this.turn);
+    if (this.operation === "turn" && this.dialect !== "responses")
+      this.#recollection = await reasoning.recall({ licence: this.principal.id, session: this.session.id }, this.turn);
     this.keeping?.remember(this.turn.input);
   }
 

@@ -2,63 +2,104 @@
 
 import { createHash } from "node:crypto";
 import type { Event } from "../core/event.ts";
-import { reasoningTexts } from "../core/item.ts";
-import { seal } from "../core/seal.ts";
 import type { Item, Turn } from "../core/turn.ts";
+import type { KeptItem } from "../store/kept-items.ts";
+import { idKey, isCall, keysOf, type Origin, placeKey, restored, type Thought, thoughtsOf } from "./call-thoughts.ts";
+import type { Shelf } from "./item-memory.ts";
 
-/** Most characters of reasoning kept in all; the session that was quiet longest goes first. */
+/** Most characters of reasoning kept in memory; the session that was quiet longest goes first. */
 const ROOM = 32 * 1024 * 1024;
 /** Most of one session. */
 const SHARE = 4 * 1024 * 1024;
 
-/** What the model thought before one call: before what it said on the way there, and after that. */
-interface Thought {
-  before: Item[];
-  after: Item[];
-}
-
-/** Whose ciphertext it is, and whether the upstream shows its reasoning as text instead and may take that back. */
-interface Origin {
-  account: string | undefined;
-  open: boolean;
+/** Whose conversation it is: reasoning never leaves it. */
+export interface Owner {
+  licence: string;
+  session: string;
 }
 
 /**
- * Kept in memory, by call. A session is forgotten as a whole, or by half when it alone is too large: to forget its calls one by one
- * would change the beginning of every later request, and the upstream's prompt cache is of use only while that stays the same.
+ * Kept by call: in memory, and on the shelf for the time after this process and for other ones. Memory forgets a session as a whole, or by
+ * half when it alone is too large: to forget its calls one by one would change the beginning of every later request, and the upstream's
+ * prompt cache is of use only while that stays the same.
  */
 export class ReasoningMemory {
   readonly #sessions = new Map<string, SessionThoughts>();
+  readonly #shelf: Shelf | undefined;
   readonly #room: number;
   readonly #share: number;
   #size = 0;
+  /** On their way to the shelf. */
+  #going: KeptItem[] = [];
+  #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(room = ROOM, share = SHARE) {
+  constructor(shelf?: Shelf, room = ROOM, share = SHARE) {
+    this.#shelf = shelf;
     this.#room = room;
     this.#share = share;
   }
 
   /** Puts the reasoning back before the calls that it led to, in every step of the history that came without any. */
-  recall(owner: string, turn: Turn): Recollection {
-    const session = this.#sessions.get(owner);
-    const earlier = turn.input.filter(isCall).length;
-    if (session && earlier > 0) {
-      this.#touch(owner, session);
-      turn.input = restored(turn.input, session);
+  async recall(owner: Owner, turn: Turn): Promise<Recollection> {
+    const calls = turn.input.filter(isCall);
+    if (calls.length > 0) {
+      const session = await this.#known(owner, calls);
+      if (session) turn.input = restored(turn.input, (call, place) => session.find(call, place));
     }
-    return new Recollection(this, owner, earlier);
+    return new Recollection(this, owner, calls.length);
+  }
+
+  /** The session with what the shelf has of these calls: each is looked for once. */
+  async #known(owner: Owner, calls: readonly Item[]): Promise<SessionThoughts | undefined> {
+    const known = this.#sessions.get(nameOf(owner));
+    const unknown = this.#shelf?.keeps
+      ? calls.flatMap((call, place) => (known?.knows(call, place) ? [] : [keysOf(call, place)]))
+      : [];
+    if (unknown.length === 0) {
+      if (known) this.#grown(owner, known, known.size);
+      return known;
+    }
+    const ids = unknown.flatMap((keys) => keys.map((key) => idOf(owner, key)));
+    // The turn can do without it.
+    const found = await this.#shelf?.find(owner.licence, ids).catch(() => undefined);
+    const session = this.#sessions.get(nameOf(owner)) ?? new SessionThoughts();
+    const before = session.size;
+    for (const keys of found ? unknown : []) {
+      const body = keys.map((key) => found?.get(idOf(owner, key))).find((one) => one !== undefined);
+      session.add(keys, body === undefined ? undefined : (JSON.parse(body) as Thought));
+    }
+    this.#grown(owner, session, before);
+    return session;
   }
 
   /** `earlier` is how many calls the history had before those of this answer. */
-  keep(owner: string, earlier: number, finished: readonly Event[], origin: Origin): void {
+  keep(owner: Owner, earlier: number, finished: readonly Event[], origin: Origin): void {
     const calls = thoughtsOf(finished, origin);
     if (calls.length === 0) return;
-    const session = this.#sessions.get(owner) ?? new SessionThoughts();
-    this.#size -= session.size;
-    for (const { call, at, thought } of calls) session.add(call, earlier + at, thought);
+    const session = this.#sessions.get(nameOf(owner)) ?? new SessionThoughts();
+    const before = session.size;
+    for (const [at, { call, thought }] of calls.entries()) {
+      const added = session.add(keysOf(call, earlier + at), thought);
+      // Text that nobody sealed is not ours to write down.
+      if (thought && !origin.open) this.#send(owner, added, thought);
+    }
+    this.#grown(owner, session, before);
+  }
+
+  /** The upstream refused it: nobody has a use for it any more. */
+  forget(owner: Owner): void {
+    const session = this.#sessions.get(nameOf(owner));
+    const before = session?.size ?? 0;
+    session?.forget();
+    if (session) this.#grown(owner, session, before);
+  }
+
+  #grown(owner: Owner, session: SessionThoughts, before: number): void {
     if (session.size > this.#share) session.halve();
-    this.#size += session.size;
-    this.#touch(owner, session);
+    const name = nameOf(owner);
+    this.#size += session.size - (this.#sessions.has(name) ? before : 0);
+    this.#sessions.delete(name);
+    this.#sessions.set(name, session);
     for (const [oldest, { size }] of this.#sessions) {
       if (this.#size <= this.#room) break;
       this.#sessions.delete(oldest);
@@ -66,15 +107,20 @@ export class ReasoningMemory {
     }
   }
 
-  /** The upstream refused it: nobody has a use for it any more. */
-  forget(owner: string): void {
-    this.#size -= this.#sessions.get(owner)?.size ?? 0;
-    this.#sessions.delete(owner);
+  #send(owner: Owner, keys: readonly string[], thought: Thought): void {
+    if (!this.#shelf?.keeps) return;
+    const body = JSON.stringify(thought);
+    this.#going.push(...keys.map((key) => ({ ...owner, id: idOf(owner, key), body })));
+    // After the end of the answer is on its way, and before another process can be asked for what comes next.
+    this.#timer ??= setTimeout(() => void this.close(), 0);
   }
 
-  #touch(owner: string, session: SessionThoughts): void {
-    this.#sessions.delete(owner);
-    this.#sessions.set(owner, session);
+  /** Waits until the shelf has everything. */
+  async close(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const going = this.#going.splice(0);
+    if (going.length > 0) await this.#shelf?.put(going);
   }
 }
 
@@ -83,17 +129,17 @@ export class Recollection {
   /** The `response.output_item.done` events of its answer. */
   readonly finished: Event[] = [];
   readonly #memory: ReasoningMemory;
-  readonly #owner: string;
+  readonly #owner: Owner;
   readonly #earlier: number;
 
-  constructor(memory: ReasoningMemory, owner: string, earlier: number) {
+  constructor(memory: ReasoningMemory, owner: Owner, earlier: number) {
     this.#memory = memory;
     this.#owner = owner;
     this.#earlier = earlier;
   }
 
   keep(origin: Origin): void {
-    if (this.finished.length > 1) this.#memory.keep(this.#owner, this.#earlier, this.finished, origin);
+    this.#memory.keep(this.#owner, this.#earlier, this.finished, origin);
   }
 
   forget(): void {
@@ -101,128 +147,53 @@ export class Recollection {
   }
 }
 
-/** The thoughts of one session, under the call's id and, for clients that send no ids, under its place and words. */
+/** What is known of the calls of one session; `undefined` for one that nothing led to, as far as is known. */
 class SessionThoughts {
-  readonly #byKey = new Map<string, Thought>();
+  readonly #byKey = new Map<string, Thought | undefined>();
   #kept: { keys: string[]; size: number }[] = [];
   size = 0;
 
-  /** The first one stays: an answer that was asked for twice must not change what is upstream's beginning by now. */
-  add(call: Item, place: number, thought: Thought): void {
-    const keys = keysOf(call, place).filter((key) => !this.#byKey.has(key));
-    if (keys.length === 0) return;
-    for (const key of keys) this.#byKey.set(key, thought);
+  /** Gives the keys that are new. The first thought stays: an answer that was asked for twice must not change what went up before. */
+  add(keys: readonly string[], thought: Thought | undefined): string[] {
+    const added = keys.filter((key) => this.#byKey.get(key) === undefined);
+    for (const key of added) this.#byKey.set(key, thought);
+    this.size += added.join().length;
+    if (thought === undefined || added.length === 0) return added;
     const size = JSON.stringify(thought).length;
-    this.#kept.push({ keys, size });
+    this.#kept.push({ keys: added, size });
     this.size += size;
+    return added;
+  }
+
+  knows(call: Item, place: number): boolean {
+    const id = idKey(call);
+    return (id !== undefined && this.#byKey.has(id)) || this.#byKey.has(placeKey(call, place));
   }
 
   find(call: Item, place: number): Thought | undefined {
-    for (const key of keysOf(call, place)) {
-      const thought = this.#byKey.get(key);
-      if (thought) return thought;
-    }
-    return undefined;
+    const id = idKey(call);
+    if (id !== undefined && this.#byKey.has(id)) return this.#byKey.get(id);
+    return this.#byKey.get(placeKey(call, place));
   }
 
-  halve(): void {
-    for (const { keys, size } of this.#kept.splice(0, Math.ceil(this.#kept.length / 2))) {
-      for (const key of keys) this.#byKey.delete(key);
+  /** Forgets the oldest of what it has, as many as told, so that nobody looks for them again. */
+  forget(count = this.#kept.length): void {
+    for (const { keys, size } of this.#kept.splice(0, count)) {
+      for (const key of keys) this.#byKey.set(key, undefined);
       this.size -= size;
     }
   }
-}
 
-function keysOf(call: Item, place: number): string[] {
-  const { call_id: id, name } = call;
-  const said = call.type === "custom_tool_call" ? call.input : canonical(call.arguments);
-  const byPlace = `#${place} ${createHash("sha256").update(`${name}\n${said}`).digest("hex")}`;
-  return typeof id === "string" && id !== "" ? [id, byPlace] : [byPlace];
-}
-
-/** Dialects that have arguments as objects write them anew. */
-function canonical(args: unknown): unknown {
-  try {
-    return typeof args === "string" ? JSON.stringify(JSON.parse(args)) : args;
-  } catch {
-    return args;
+  halve(): void {
+    this.forget(Math.ceil(this.#kept.length / 2));
   }
 }
 
-function isCall({ type }: Item): boolean {
-  return type === "function_call" || type === "custom_tool_call";
+function nameOf({ licence, session }: Owner): string {
+  return `${licence}\n${session}`;
 }
 
-/** The calls of an answer that reasoning led to; `at` is which of its calls each is. */
-function thoughtsOf(finished: readonly Event[], origin: Origin) {
-  const calls: { call: Item; at: number; thought: Thought }[] = [];
-  let thought: Thought = { before: [], after: [] };
-  let spoke = false;
-  let at = 0;
-  for (const item of itemsOf(finished)) {
-    if (item?.type === "reasoning") {
-      const kept = keptItem(item, origin);
-      if (kept) (spoke ? thought.after : thought.before).push(kept);
-    } else if (item?.type === "message") spoke = true;
-    else if (item && isCall(item)) {
-      if (thought.before.length + thought.after.length > 0) calls.push({ call: item, at, thought });
-      thought = { before: [], after: [] };
-      spoke = false;
-      at++;
-    }
-  }
-  return calls;
-}
-
-function itemsOf(finished: readonly Event[]): (Item | undefined)[] {
-  const place = ({ output_index: index }: Event["data"]) => (typeof index === "number" ? index : 0);
-  return finished
-    .map(({ data }) => data)
-    .toSorted((a, b) => place(a) - place(b))
-    .map(({ item }) => item as Item | undefined);
-}
-
-/** A ciphertext with the mark of its account, or the text of an upstream that shows it. */
-function keptItem(item: Item, { account, open }: Origin): Item | undefined {
-  const { id, encrypted_content: content, summary } = item;
-  const named = typeof id === "string" ? { id } : {};
-  if (typeof content === "string" && content !== "")
-    return { type: "reasoning", ...named, summary: [], encrypted_content: seal(content, account, named.id) };
-  return open && reasoningTexts(item).length > 0 ? { type: "reasoning", summary } : undefined;
-}
-
-/** Items of the assistant's own between two that are not make one step. */
-function endsStep({ type, role }: Item): boolean {
-  if (type === undefined || type === "message") return role !== "assistant";
-  return type.endsWith("_output");
-}
-
-function restored(input: readonly Item[], session: SessionThoughts): Item[] {
-  const out: Item[] = [];
-  /** The client sent reasoning of this step itself. */
-  let reasoned = false;
-  let place = 0;
-  for (const item of input) {
-    if (endsStep(item)) reasoned = false;
-    else if (item.type === "reasoning") reasoned = true;
-    else if (isCall(item)) {
-      const thought = session.find(item, place++);
-      if (thought && !reasoned) putBack(out, thought);
-    }
-    out.push(item);
-  }
-  return out;
-}
-
-/** What came before the text goes before the text that stands right before the call. */
-function putBack(out: Item[], { before, after }: Thought): void {
-  const last = out.at(-1);
-  const text = last && !endsStep(last) && last.role === "assistant" ? 1 : 0;
-  out.splice(out.length - text, 0, ...before.map(copy));
-  out.push(...after.map(copy));
-}
-
-/** Plugins may change items in place; what is remembered is not theirs. */
-function copy(item: Item): Item {
-  return { ...item };
+/** Of a length that any store takes, and of no use to another session. */
+function idOf({ session }: Owner, key: string): string {
+  return `thought_${createHash("sha256").update(`${session}\n${key}`).digest("hex").slice(0, 48)}`;
 }
