@@ -5,7 +5,7 @@ import type { Principal, RouteRequest } from "../core/hooks.ts";
 import { authenticate, requireAdmin } from "./admission.ts";
 import { limited } from "./body.ts";
 import type { MountedRoute } from "./contributed.ts";
-import { openaiDialect } from "./envelope.ts";
+import { dialectOfPlugin } from "./envelope.ts";
 import { requestIdOf } from "./exchange.ts";
 import type { Gateway } from "./gateway.ts";
 import { renderFailure } from "./render.ts";
@@ -47,7 +47,10 @@ async function answer(
     const given = await gateway.chain.route(mounted.plugin, id, () => mounted.route.handle(asked));
     return held(responseOf(given, id), gateway, (error) => gateway.chain.routeBroke(mounted.plugin, id, error));
   } catch (thrown) {
-    return renderFailure(failureOf(thrown), openaiDialect(gateway), { codexClient: false, requestId: id });
+    return renderFailure(failureOf(thrown), dialectOfPlugin(mounted.plugin, gateway), {
+      codexClient: false,
+      requestId: id,
+    });
   }
 }
 

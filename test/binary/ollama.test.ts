@@ -119,13 +119,11 @@ describe("chat", () => {
         { role: "system", content: "Be brief." },
         { ...user("look"), images: [Buffer.from(png, "base64")] },
       ],
-      options: { temperature: 0.5, top_p: 0.9, num_predict: 77, num_ctx: 4096 },
+      options: { num_predict: 77, num_ctx: 4096 },
       format: schema,
       keep_alive: "5m",
     });
     expect(await sent()).toMatchObject({
-      temperature: 0.5,
-      top_p: 0.9,
       max_output_tokens: 77,
       text: { format: { type: "json_schema", schema } },
       input: [
@@ -136,6 +134,10 @@ describe("chat", () => {
         },
       ],
     });
+    for (const name of ["temperature", "top_p"]) {
+      const asked = ollama.chat({ model: MODEL, messages: [user("x")], options: { [name]: 0.5 } });
+      await expect(asked).rejects.toThrow(`Unsupported parameter: '${name}' is not supported with this model`);
+    }
     const json = await ollama.chat({ model: MODEL, messages: [user("say it as JSON")], format: "json" });
     expect(JSON.parse(json.message.content)).toBeInstanceOf(Object);
   });
@@ -210,7 +212,14 @@ describe("models", () => {
       config: {
         upstreams: { up: { kind: "openai", baseUrl: `${sandbox.url}/v1`, accounts: [{ apiKey: "sk-test-000000" }] } },
         plugins: [
-          { auth: { keys: [{ id: "ci", key: "key-of-the-ci", models: ["gpt-5.2*"] }] } },
+          {
+            auth: {
+              keys: [
+                { id: "ci", key: "key-of-the-ci", models: ["gpt-5.2*"] },
+                { id: "chat", key: "key-of-the-chat", dialects: ["chat"] },
+              ],
+            },
+          },
           ...["model-effort", "translate", "usage-log", "compact", EXAMPLE],
         ],
       },
@@ -223,12 +232,24 @@ describe("models", () => {
     await expect(own.show({ model: MODEL })).rejects.toThrow("not found");
     await expect(own.chat({ model: MODEL, messages: [user("hi")] })).rejects.toThrow("may not use gpt-5.5");
     expect((await own.chat({ model: "gpt-5.2", messages: [user("SAY hi")] })).message.content).toBe("hi");
-    await expect(new Ollama({ host: locked.base }).list()).rejects.toThrow();
+    await expect(new Ollama({ host: locked.base }).list()).rejects.toThrow("no key: present a licence");
+    const chat = new Ollama({ host: locked.base, headers: { Authorization: "Bearer key-of-the-chat" } });
+    await expect(chat.list()).rejects.toThrow("this licence may not use Ollama's API");
+    await expect(chat.chat({ model: "gpt-5.2", messages: [user("hi")] })).rejects.toThrow(
+      "may not use the ollama dialect",
+    );
   });
 });
 
-test("each exchange has its receipt, in the name of the dialect", () => {
-  const receipts = receiptsOf(gateway);
-  expect(new Set(receipts.map(({ dialect }) => dialect))).toEqual(new Set(["ollama"]));
-  expect(new Set(receipts.map(({ outcome }) => outcome))).toEqual(new Set(["ok", "refused", "failed"]));
+test("a wrong method is told in Ollama's words", async () => {
+  const answer = await fetch(`${gateway.base}/api/chat`);
+  expect([answer.status, answer.headers.get("allow")]).toEqual([405, "POST"]);
+  expect(await answer.json()).toEqual({ error: expect.stringContaining("legal: POST") });
+});
+
+test("each exchange has its receipt, in the name of the dialect", async () => {
+  const all = (field: "dialect" | "outcome") => new Set(receiptsOf(gateway).map((receipt) => receipt[field]));
+  for (let tries = 0; tries < 100 && all("outcome").size < 3; tries++) await Bun.sleep(20);
+  expect(all("dialect")).toEqual(new Set(["ollama"]));
+  expect(all("outcome")).toEqual(new Set(["ok", "refused", "failed"]));
 });
