@@ -35,6 +35,10 @@ test.each(["/v1", ""])("every operation on kept responses, below %p", async (pre
   expect((await ask(`/responses/${next.id}/input_items?order=asc`)).json.data.length).toBe(5);
   expect((await ask(`/responses/${next.id}/input_items?limit=0`)).status).toBe(400);
   expect((await ask(`/responses/${next.id}/cancel`, "POST")).status).toBe(400);
+  const counted = (await ask("/responses/input_tokens", "POST", { model, input: "hi", previous_response_id: next.id }))
+    .json;
+  const alone = (await ask("/responses/input_tokens", "POST", { model, input: "hi" })).json;
+  expect(counted.input_tokens).toBeGreaterThan(alone.input_tokens + 20);
   expect((await ask(`/responses/${next.id}`, "DELETE")).json.deleted).toBe(true);
   expect((await ask(`/responses/${next.id}`)).status).toBe(404);
   expect((await ask("/responses", "POST", { model, input, previous_response_id: next.id })).status).toBe(404);

@@ -54,7 +54,7 @@ test("each way an exchange can end leaves exactly one receipt, with its outcome"
     ],
     [
       "not built",
-      async () => (await it.post("/v1/responses/input_tokens", { model: "gpt-5.5", input: "h" })).text(),
+      async () => (await it.post("/v1/videos", { model: "sora", prompt: "h" })).text(),
       { outcome: "refused", code: "unsupported_endpoint", status: 501 },
     ],
     [

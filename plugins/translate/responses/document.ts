@@ -23,6 +23,8 @@ export const failures = {
   504: refused("The upstream did not answer in time"),
 };
 
+const missing = refused("`previous_response_id` or `conversation` names nothing that is kept for this licence");
+
 function create(operationId: string, summary: string): Detail {
   return {
     operationId,
@@ -37,7 +39,7 @@ function create(operationId: string, summary: string): Detail {
         content: { ...json("Response"), "text/event-stream": { schema: schema("ResponseStreamEvent") } },
       },
       ...failures,
-      404: refused("`previous_response_id` or `conversation` names nothing that is kept for this licence"),
+      404: missing,
     },
   };
 }
@@ -58,14 +60,18 @@ function compact(operationId: string, summary: string): Detail {
   };
 }
 
-/** Known to the public API and refused here by name. */
-function unbuilt(operationId: string, summary: string): Detail {
-  const { 401: licence, 403: dialect, 503: busy } = failures;
+function count(operationId: string, summary: string): Detail {
+  const { 400: wrong, 401: licence, 403: dialect, 413: large, 429: limit, 500: internal, 503: busy } = failures;
   return {
     operationId,
-    summary: `${summary} (not supported yet)`,
-    tags: ["Not built"],
-    responses: { 401: licence, 403: dialect, 501: refused("Not supported yet"), 503: busy },
+    summary,
+    description: "Counted here, with the tokenizer of the model's family; no upstream is asked.",
+    tags: ["Responses"],
+    requestBody: request("CreateResponseRequest", { model: "gpt-5.5", input: "Say hello." }),
+    responses: {
+      200: { description: "The count", content: json("InputTokenCount") },
+      ...{ 400: wrong, 401: licence, 403: dialect, 404: missing, 413: large, 429: limit, 500: internal, 503: busy },
+    },
   };
 }
 
@@ -74,5 +80,6 @@ export const document = {
   createCodex: create("createCodexResponse", "Create a response (the Codex CLI's path)"),
   compact: compact("compactResponse", "Compact a conversation"),
   compactCodex: compact("compactCodexResponse", "Compact a conversation (the Codex CLI's path)"),
-  inputTokens: unbuilt("countResponseInputTokens", "Count input tokens"),
+  inputTokens: count("countResponseInputTokens", "Count input tokens"),
+  inputTokensCodex: count("countCodexResponseInputTokens", "Count input tokens (below no version)"),
 } satisfies Record<string, Detail>;

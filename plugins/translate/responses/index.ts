@@ -1,6 +1,6 @@
 // The responses dialect: OpenAI's Responses API, and the Codex CLI's own paths to it.
 
-import { type Dialect, type DialectRoute, openaiError } from "codexd/plugin";
+import { countTokens, type Dialect, type DialectRoute, openaiError } from "codexd/plugin";
 import { completeCompaction, wholeResponse } from "./complete.ts";
 import { decode } from "./decode.ts";
 import { document } from "./document.ts";
@@ -13,13 +13,8 @@ const routes: DialectRoute[] = [
   { method: "POST", path: "/responses", operation: "turn", detail: document.createCodex },
   { method: "POST", path: "/v1/responses/compact", operation: "compact", detail: document.compact },
   { method: "POST", path: "/responses/compact", operation: "compact", detail: document.compactCodex },
-  {
-    method: "POST",
-    path: "/v1/responses/input_tokens",
-    operation: "unsupported",
-    message: "counting input tokens on the responses dialect is not supported yet",
-    detail: document.inputTokens,
-  },
+  { method: "POST", path: "/v1/responses/input_tokens", operation: "count", detail: document.inputTokens },
+  { method: "POST", path: "/responses/input_tokens", operation: "count", detail: document.inputTokensCodex },
   ...["/v1", ""].flatMap((prefix) =>
     stored.map(({ method, path, operation, detail }) => ({
       method,
@@ -39,6 +34,7 @@ export const responses: Dialect = {
   encoder,
   reply: (response, context) =>
     (response.object === "response.compaction" ? completeCompaction : wholeResponse)(response, context),
+  count: async ({ turn }) => ({ object: "response.input_tokens", input_tokens: await countTokens(turn) }),
   failure: (failure, context) => {
     const rendered = openaiError(failure, context);
     // The real Responses endpoint answers an unknown model with 400 (interface.md, Errors).

@@ -67,6 +67,7 @@ const requests = {
 
 /** What is kept, and lists of it. */
 const kept = {
+  InputTokenCount: object({ object: Type.Literal("response.input_tokens"), input_tokens: count }),
   DeletedResponse: object({ id: text, object: Type.Literal("response"), deleted: Type.Literal(true) }),
   ResponseItemList: object({
     object: Type.Literal("list"),
