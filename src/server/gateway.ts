@@ -105,7 +105,7 @@ async function build(
 }
 
 /** The entries, those in threads that want one. Threads are loaded only where there is a use for them. */
-async function runnable(entries: ChainEntry[], host: SharedHost): Promise<ChainEntry[]> {
+export async function runnable(entries: ChainEntry[], host: SharedHost): Promise<ChainEntry[]> {
   if (!entries.some(wantsThread)) return entries;
   const { inThreads } = await import("./plugins/thread/thread.ts");
   return await inThreads(entries, host);

@@ -4,7 +4,7 @@ import type { Log, Plugin } from "../core/hooks.ts";
 import { countingMint } from "../core/mint.ts";
 import { Chain } from "./chain.ts";
 import { Contributed } from "./contributed.ts";
-import { type Configured, entriesOf } from "./gateway.ts";
+import { type Configured, entriesOf, runnable } from "./gateway.ts";
 import type { SharedHost } from "./plugins/host.ts";
 import type { ChainEntry } from "./plugins/link.ts";
 
@@ -16,11 +16,14 @@ export interface Inspected {
 
 /** The configured chain. Throws an `Error` that says what in it cannot work; the files' plugins go with it. */
 export async function inspect(configured: Configured, builtIn: readonly Plugin<never>[]): Promise<Inspected> {
+  let entries: ChainEntry[] = [];
   const dispose = () => {
+    for (const { thread } of entries) thread?.end();
     for (const { container } of configured.files) container.dispose();
   };
   try {
-    const chain = silentChain(entriesOf(configured, builtIn));
+    entries = await runnable(entriesOf(configured, builtIn), silentHost());
+    const chain = silentChain(entries);
     const contributed = new Contributed(chain.links, configured.config.server.basePath);
     return { chain, contributed, dispose: () => chain.dispose().then(dispose) };
   } catch (error) {
