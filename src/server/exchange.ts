@@ -124,8 +124,9 @@ export class RunningExchange implements Exchange {
 
   readonly #leave = (): void => this.#abort.abort();
 
-  /** It goes on without its client, whatever that does. */
+  /** It goes on without its client, whatever that does from now on. */
   detach(): void {
+    this.signal.throwIfAborted();
     this.signal.removeEventListener("abort", this.#leave);
     this.signal = new AbortController().signal;
   }

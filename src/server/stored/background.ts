@@ -28,10 +28,11 @@ const FRAMING =
 /** Begins it, and answers with the response as it is queued, or with its events as they come. */
 export async function inBackground(exchange: RunningExchange, keeping: Keeping, make: Make): Promise<Response> {
   const { stored } = exchange.gateway.services;
+  exchange.detach();
   const making = new BackgroundResponse(exchange, keeping);
   const queued = JSON.stringify(making.queued);
   await reached(
-    stored.responses.put({
+    stored.begin({
       licence: making.licence,
       id: making.id,
       session: exchange.session.id || null,
@@ -40,10 +41,8 @@ export async function inBackground(exchange: RunningExchange, keeping: Keeping, 
       context: keeping.context,
       owner: stored.owner.name,
       createdAt: keeping.createdAt,
-      expiresAt: stored.expiry(),
     }),
   );
-  exchange.detach();
   stored.owner.add(making);
   void making.run(make);
   if (exchange.stream) return followed(exchange, making.id, -1);

@@ -7,7 +7,13 @@ import { type ConversationRows, openConversations } from "../../store/conversati
 import type { Engine } from "../../store/engine.ts";
 import { createEnvelope, type Envelope } from "../../store/envelope.ts";
 import { type ItemRows, openItems } from "../../store/kept-items.ts";
-import { type EventRun, type KeptResponse, openResponses, type ResponseRows } from "../../store/responses.ts";
+import {
+  type EventRun,
+  type KeptResponse,
+  type NewResponse,
+  openResponses,
+  type ResponseRows,
+} from "../../store/responses.ts";
 import { openRoom, type Room } from "../../store/room.ts";
 import type { Shelf } from "../item-memory.ts";
 import type { Named } from "./listing.ts";
@@ -17,6 +23,9 @@ import { type Making, Owner } from "./owner.ts";
 const COUNT_AGAIN = 5000;
 /** What is still written when the server ends has this long. */
 const LAST = 2000;
+/** Longest pause between two tries to write, for what somebody waits for and for what nobody does. */
+const FIRST = 500;
+const LONGEST = 5000;
 const SWEEP_MOST = 600_000;
 const SWEEP_LEAST = 1000;
 
@@ -73,6 +82,11 @@ export class Stored {
 
   expiry(): number {
     return Date.now() + this.#policy.ttl;
+  }
+
+  /** Begins to keep one that this process makes in the background: without it there would be nothing to fetch. */
+  async begin(response: Omit<NewResponse, "expiresAt">): Promise<void> {
+    await retried(async () => void (await this.responses.put({ ...response, expiresAt: this.expiry() })), FIRST);
   }
 
   /** Keeps a finished response. A turn does not fail because of the store: what cannot be kept is told in the log. */
@@ -180,12 +194,12 @@ export class Stored {
 }
 
 /** The store may be busy with another process for a moment. */
-async function retried(write: () => Promise<void>): Promise<void> {
+async function retried(write: () => Promise<void>, longest = LONGEST): Promise<void> {
   for (let pause = 50; ; pause *= 3) {
     try {
       return await write();
     } catch (error) {
-      if (pause > 5000) throw error;
+      if (pause > longest) throw error;
       await Bun.sleep(pause);
     }
   }
