@@ -174,6 +174,7 @@ describe.each([
   test.each(Object.keys(render))(
     "any history of the %s dialect is taken, and no call loses its output",
     async (dialect) => {
+      await asked();
       let compacted = 0;
       const property = fc.asyncProperty(history, history, fc.uuid(), async (first, more, session) => {
         // A second turn goes on from the first, as every client does.
@@ -189,7 +190,7 @@ describe.each([
           if (whole) for (const sent of bodies) expect(strayIn(sent)).toEqual([]);
         }
       });
-      await fc.assert(property, { numRuns: 25 });
+      await fc.assert(property, { numRuns: 25, endOnFailure: true });
       expect(compacted).toBeGreaterThan(5);
     },
   );

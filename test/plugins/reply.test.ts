@@ -49,7 +49,7 @@ for (const hook of ["turn", "upstream"])
             ...what,
             "blocked by policy",
           ]);
-          expect(it.gateway.receipt(answer)).toMatchObject({
+          expect(await it.gateway.receipt(answer)).toMatchObject({
             dialect,
             outcome: "ok",
             upstream: null,
@@ -61,7 +61,7 @@ for (const hook of ["turn", "upstream"])
         }
     expect(await it.asked()).toBe(before);
     const passed = await it.gateway.post("/v1/responses", { model: "gpt-5.5", input: "SAY through", stream: false });
-    expect(it.gateway.receipt(passed)).toMatchObject({ outcome: "ok", upstream: "up", tries: 1 });
+    expect(await it.gateway.receipt(passed)).toMatchObject({ outcome: "ok", upstream: "up", tries: 1 });
   }, 60_000);
 
 test("a reply's events are sent as they are yielded", async () => {
@@ -70,7 +70,7 @@ test("a reply's events are sent as they are yielded", async () => {
   const arrivals: number[] = [];
   for await (const _ of answer.body as unknown as AsyncIterable<Uint8Array>) arrivals.push(performance.now());
   expect((arrivals.at(-1) as number) - (arrivals[0] as number)).toBeGreaterThan(25);
-});
+}, 60_000);
 
 test("a reply that breaks off is an error of the stream and of the plugin, and a whole answer is none", async () => {
   await using it = await serving([...DEFAULT, pluginFile("guard", `${GUARD} return { turn: answer };`)]);
@@ -80,10 +80,10 @@ test("a reply that breaks off is an error of the stream and of the plugin, and a
     stream: true,
   });
   expect(await stream.text()).toContain("plugin_failed");
-  expect(it.gateway.receipt(stream)).toMatchObject({ outcome: "failed", code: "plugin_failed", upstream: null });
+  expect(await it.gateway.receipt(stream)).toMatchObject({ outcome: "failed", code: "plugin_failed", upstream: null });
   const whole = await it.gateway.post("/v1/responses", { model: "gpt-5.5", input: "by half" });
   expect([whole.status, ((await whole.json()) as { error: Json }).error.code]).toEqual([500, "plugin_failed"]);
-});
+}, 60_000);
 
 test("a client that leaves a reply that hangs frees it, and the server goes on", async () => {
   await using it = await serving([...DEFAULT, pluginFile("guard", `${GUARD} return { turn: answer };`)], {
@@ -101,7 +101,7 @@ test("a client that leaves a reply that hangs frees it, and the server goes on",
   const settled = async () => it.gateway.receipt(answer);
   while (!(await settled())) await Bun.sleep(10);
   expect(await settled()).toMatchObject({ outcome: "aborted", upstream: null });
-});
+}, 60_000);
 
 test("a reply is no way around the models of a licence, and a counted turn stays counted", async () => {
   const keys = [{ id: "small", key: "key-for-small", models: ["gpt-5.1"] }];
@@ -120,7 +120,7 @@ test("a reply is no way around the models of a licence, and a counted turn stays
     { "x-api-key": "key-for-small" },
   );
   expect((await counted.json()) as Json).toMatchObject({ input_tokens: expect.any(Number) });
-});
+}, 60_000);
 
 test("an answer hook sees every complete answer once, before the receipt, and changes only what was not sent", async () => {
   const setup = `
@@ -128,10 +128,10 @@ test("an answer hook sees every complete answer once, before the receipt, and ch
     return {
       answer(response, exchange) {
         const [item] = response.output;
-        order.push([exchange.id, "answer", item.content[0].text]);
+        if (exchange.id.startsWith("r-")) order.push([exchange.id, "answer", item.content[0].text]);
         return { ...response, output: [{ ...item, content: [{ ...item.content[0], text: "changed" }] }] };
       },
-      settled: (receipt) => { order.push([receipt.id, "settled", receipt.outcome]); },
+      settled: (receipt) => { if (receipt.id.startsWith("r-")) order.push([receipt.id, "settled", receipt.outcome]); },
       turn: (exchange) => {
         if (JSON.stringify(exchange.turn.input).includes("tell me")) return { text: JSON.stringify(order.splice(0)) };
       },
@@ -150,7 +150,5 @@ test("an answer hook sees every complete answer once, before the receipt, and ch
         [`r-${dialect}`, "answer", "original"],
         [`r-${dialect}`, "settled", "ok"],
       ]);
-      // What that question itself left behind.
-      await (await it.gateway.post("/v1/responses", { model: "gpt-5.5", input: "tell me", stream: true })).text();
     }
-});
+}, 60_000);

@@ -15,6 +15,12 @@ const START = 10_000;
 /** Milliseconds between two looks at what a thread knows of the server. */
 const FRESH = 5_000;
 
+/** In the binary every module of ours lies at the root, and only where a thread begins keeps its folder. */
+const INSIDE = new URL(
+  Bun.isStandaloneExecutable ? "./server/plugins/thread/inside.js" : "./inside.ts",
+  import.meta.url,
+).href;
+
 type Chained = Exchange & { readonly lentMs?: number };
 
 interface Call {
@@ -200,7 +206,7 @@ export class PluginThread {
   async #launch(): Promise<Extract<FromThread, { is: "ready" }>> {
     const { path, plugin, options, shared } = this.#setting;
     const { promise, resolve, reject } = Promise.withResolvers<Extract<FromThread, { is: "ready" }>>();
-    const worker = new Worker(new URL("./inside.ts", import.meta.url).href, { name: `plugin ${plugin.name}` });
+    const worker = new Worker(INSIDE, { name: `plugin ${plugin.name}` });
     this.#worker = worker;
     worker.addEventListener("message", ({ data }: MessageEvent<FromThread>) => {
       if (data.is === "ready") resolve(data);
