@@ -7,6 +7,8 @@ export type LateKind = "uncaughtException" | "unhandledRejection";
 
 type LateListener = (error: unknown, kind: LateKind) => void;
 
+const unheard: LateListener = () => undefined;
+
 /**
  * One load of one plugin. Its modules are fresh, helpers included; timers, sockets and requests that its code opens belong
  * to it and end with it; what it throws later, in a timer or a promise, is told to its listener and kills nobody.
@@ -52,5 +54,7 @@ export class Container {
 
   dispose(): void {
     this.#graph.dispose();
+    // Whoever still holds the container must not hold its listener too, and with it everything that the plugin kept.
+    this.#listener = unheard;
   }
 }
