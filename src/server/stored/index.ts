@@ -25,7 +25,9 @@ const COUNT_AGAIN = 5000;
 const LAST = 2000;
 /** Longest pause between two tries to write, for what somebody waits for and for what nobody does. */
 const FIRST = 500;
-const LONGEST = 5000;
+const LONGEST = 15_000;
+/** How long a client waits for the store; what is not written by then is still tried. */
+const PATIENCE = 3000;
 const SWEEP_MOST = 600_000;
 const SWEEP_LEAST = 1000;
 
@@ -110,17 +112,20 @@ export class Stored {
 
   async #write(licence: string, id: string, write: () => Promise<void>): Promise<void> {
     const key = `${licence}\n${id}`;
-    const writing = retried(write).catch((error: unknown) => {
-      this.#log.error("a response could not be kept", { response: id, reason: (error as Error).message });
-    });
+    const writing = retried(write)
+      .catch((error: unknown) => {
+        this.#log.error("a response could not be kept", { response: id, reason: (error as Error).message });
+      })
+      .finally(() => {
+        if (this.#saving.get(key) === writing) this.#saving.delete(key);
+      });
     this.#saving.set(key, writing);
-    await writing;
-    this.#saving.delete(key);
+    await within(writing);
   }
 
   /** A kept response; what is just being written counts, and what a dead process left unfinished has failed. */
   async response(licence: string, id: string): Promise<KeptResponse | undefined> {
-    await this.#saving.get(`${licence}\n${id}`);
+    await within(this.#saving.get(`${licence}\n${id}`));
     const kept = await reached(this.responses.get(licence, id));
     if (kept?.owner === null || kept === undefined || !(await reached(this.owner.bury(kept)))) return kept;
     return await reached(this.responses.get(licence, id));
@@ -191,6 +196,14 @@ export class Stored {
     const kept = this.owner.close().then(() => Promise.all(this.#saving.values()));
     await Promise.race([kept, Bun.sleep(LAST)]);
   }
+}
+
+async function within(writing: Promise<unknown> | undefined): Promise<void> {
+  if (!writing) return;
+  const { promise: late, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, PATIENCE);
+  await Promise.race([writing, late]);
+  clearTimeout(timer);
 }
 
 /** The store may be busy with another process for a moment. */
