@@ -7,8 +7,11 @@ import { MemoryCounters } from "./memory.ts";
 import { LATE, within } from "./patience.ts";
 import { COUNT, type CountAnswer, listOf, RENEW } from "./script.ts";
 
-/** Milliseconds of silence of Redis after which a request waits for it no longer. */
-const PATIENCE = 50;
+/**
+ * Milliseconds of silence of Redis after which requests no longer wait for it. On a busy machine a healthy one is silent for
+ * tens of them, and instances that count alone let too much in; one that hangs costs a request this much, once.
+ */
+const PATIENCE = 250;
 /** Milliseconds for a connection and its first words. */
 const GREETING = 500;
 /** Milliseconds between two tries to have Redis back. */
@@ -65,7 +68,10 @@ export class RedisCounters implements Counters {
   /** Undefined when Redis did not answer in time. */
   async #countThere(counts: readonly Count[], holds: readonly Hold[]): Promise<Counted | undefined> {
     const carried = counts.map(({ key }) => this.#takeUnsent(key));
+    const told = counts.map(({ key }) => this.#toldBy.get(key));
     const answer = this.#eval<CountAnswer>(this.#scripts.count, COUNT, ...this.#question(counts, holds, carried));
+    // What follows on this connection comes after it: the run that is there now is told of the window by this, and once.
+    for (const { key } of counts) this.#toldBy.set(key, this.#run);
     try {
       const counted = await within(answer, PATIENCE, () => this.#heard);
       if (counted !== LATE) return this.#learn(counts, holds, counted);
@@ -79,11 +85,14 @@ export class RedisCounters implements Counters {
         },
         () => undefined,
       );
-      this.#miss(`silent for ${PATIENCE} ms`);
-    } catch (error) {
-      this.#miss((error as Error).message);
+      this.#miss();
+    } catch {
+      this.#miss();
     }
-    for (const [i, { key }] of counts.entries()) this.#leaveUnsent(key, carried[i] ?? 0);
+    for (const [i, { key }] of counts.entries()) {
+      this.#leaveUnsent(key, carried[i] ?? 0);
+      this.#toldBy.set(key, told[i] ?? "");
+    }
     return undefined;
   }
 
@@ -91,7 +100,7 @@ export class RedisCounters implements Counters {
     const windows = counts.flatMap(({ key, amount, span, below = -1, of = 0 }, i) => {
       const tally = this.#local.tallies.get(key);
       const told = this.#toldBy.get(key);
-      const isForgotten = tally !== undefined && told !== undefined && told !== this.#run;
+      const isForgotten = tally !== undefined && told && told !== this.#run;
       return listOf({
         below,
         amount,
@@ -152,11 +161,10 @@ export class RedisCounters implements Counters {
     this.#unsent.set(key, { until, amount: amount + (unsent?.until === until ? unsent.amount : 0) });
   }
 
-  #miss(reason: string): void {
+  /** It is looked for at once: it may be no more than slow, and every moment alone makes the counts less exact. */
+  #miss(): void {
     if (this.#isClosed || !this.#present) return;
     this.#present = false;
-    this.#tell(reason);
-    // At once: it may be no more than slow, and every moment alone makes the counts less exact.
     void this.#join();
   }
 
@@ -182,7 +190,7 @@ export class RedisCounters implements Counters {
     }
     if (this.#isClosed) return this.#client.close();
     // Noticed when it happens, not by the next request.
-    this.#client.onclose = (error) => this.#miss(error.message);
+    this.#client.onclose = () => this.#miss();
     this.#present = true;
     this.#bring();
     if (this.#isMissed) this.#log.info("counters: Redis is back; instances count together again");
@@ -196,6 +204,8 @@ export class RedisCounters implements Counters {
       client.send("INFO", ["server"]) as Promise<string>,
       client.send("SCRIPT", ["LOAD", COUNT]) as Promise<string>,
       client.send("SCRIPT", ["LOAD", RENEW]) as Promise<string>,
+      // One that only reads, or has no room, is of no use.
+      client.send("SET", [`${PREFIX}joined`, "1", "PX", "1000"]),
     ]);
     const said = await within(words, GREETING);
     if (said === LATE) throw new Error(`no answer within ${GREETING} ms`);
@@ -222,9 +232,7 @@ export class RedisCounters implements Counters {
     if (!this.#present || held.length === 0) return;
     const ids = held.flatMap(([, places]) => [String(places.size), ...places]);
     const keys = held.map(([key]) => PREFIX + key);
-    this.#eval(this.#scripts.renew, RENEW, keys, [String(LEASE), ...ids]).catch((error: Error) =>
-      this.#miss(error.message),
-    );
+    this.#eval(this.#scripts.renew, RENEW, keys, [String(LEASE), ...ids]).catch(() => this.#miss());
   }
 
   async #eval<T>(sha: string, script: string, keys: string[], args: string[]): Promise<T> {
