@@ -1,6 +1,5 @@
 // The reasoning behind the tool calls of an answer, and how it goes back to its place in a history.
 
-import { createHash } from "node:crypto";
 import type { Event } from "../core/event.ts";
 import { reasoningTexts } from "../core/item.ts";
 import { seal } from "../core/seal.ts";
@@ -26,7 +25,7 @@ export function idKey({ call_id: id }: Item): string | undefined {
 /** And by its place among the calls and its words. */
 export function placeKey(call: Item, place: number): string {
   const said = call.type === "custom_tool_call" ? call.input : canonical(call.arguments);
-  return `#${place} ${createHash("sha256").update(`${call.name}\n${said}`).digest("hex")}`;
+  return `#${place} ${Bun.hash(`${call.name}\n${said}`).toString(36)}`;
 }
 
 export function keysOf(call: Item, place: number): string[] {

@@ -12,6 +12,7 @@ import type {
   ReplyContext,
   Session,
 } from "../core/hooks.ts";
+import { BUILT_IN } from "../core/models.ts";
 import type { Outcome, Receipt } from "../core/receipt.ts";
 import { type Turn, type Usage, usageOf } from "../core/turn.ts";
 import { Values } from "../core/values.ts";
@@ -227,7 +228,8 @@ export class RunningExchange implements Exchange {
   /** What is to be remembered has to be sent first: an upstream of this wire gives its ciphertext away when asked, and when it keeps nothing itself. */
   #askForReasoning(): void {
     const { turn, gateway, upstream } = this;
-    const reasons = turn.reasoning !== undefined || (gateway.models.find(turn.model)?.efforts ?? []).length > 0;
+    const efforts = gateway.models.find(turn.model)?.efforts ?? BUILT_IN[turn.model] ?? [];
+    const reasons = turn.reasoning !== undefined || efforts.length > 0;
     if (!this.#recollection || upstream?.wire === "chat" || !reasons) return;
     turn.store ??= false;
     if (!turn.include?.includes(CIPHERTEXT)) turn.include = [...(turn.include ?? []), CIPHERTEXT];

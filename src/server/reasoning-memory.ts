@@ -65,8 +65,10 @@ export class ReasoningMemory {
     const session = this.#sessions.get(nameOf(owner)) ?? new SessionThoughts();
     const before = session.size;
     for (const keys of found ? unknown : []) {
-      const body = keys.map((key) => found?.get(idOf(owner, key))).find((one) => one !== undefined);
-      session.add(keys, body === undefined ? undefined : (JSON.parse(body) as Thought));
+      const key = keys.find((one) => found?.has(idOf(owner, one)));
+      const body = key === undefined ? undefined : found?.get(idOf(owner, key));
+      // An id that is not one of an answer's may be a decoder's own, and mean another call next time: it stands for nothing.
+      session.add([key ?? (keys.at(-1) as string)], body === undefined ? undefined : (JSON.parse(body) as Thought));
     }
     this.#grown(owner, session, before);
     return session;

@@ -8,8 +8,8 @@ import { CLIENTS, type Client, type Opening, openingsOf } from "./growth.ts";
 
 const MODEL = "gpt-5.5";
 const TURNS = 20;
-/** Conversations of each client, but on the wire that most of them will take: there it is all of them. */
-const FEW = 4;
+/** Conversations of each client: most on the wire that nearly all of them will take. */
+const MOST = { chatgpt: 12, openai: 4, chat: 4 };
 
 /** What of a body changes by the client's own will with every turn, and is no part of what the model reads. */
 const OWN = ["client_metadata"];
@@ -19,6 +19,12 @@ const UPSTREAMS = {
   openai: { kind: "openai", path: "/v1", account: { apiKey: "sk-test-000000" } },
   chat: { kind: "openai", wire: "chat", path: "/v1", account: { apiKey: "sk-test-000000" } },
 } as const;
+
+/** So many of a list, from all over it. */
+function spread<One>(list: readonly One[], count: number): One[] {
+  const every = Math.ceil(list.length / count);
+  return list.filter((_, at) => at % every === 0);
+}
 
 /** A gateway in front of a strict sandbox, and the bodies that reached it. */
 async function ring(name: keyof typeof UPSTREAMS): Promise<{ gateway: Gateway; last(): Json } & AsyncDisposable> {
@@ -103,8 +109,7 @@ describe.skipIf(!dataPresent).each(Object.keys(UPSTREAMS) as (keyof typeof UPSTR
   for (const client of dataPresent ? CLIENTS : []) {
     test(client.name, async () => {
       let grown = 0;
-      const openings = openingsOf(client);
-      for (const opening of name === "chatgpt" ? openings : openings.slice(0, FEW)) {
+      for (const opening of spread(openingsOf(client), MOST[name])) {
         const first = await it.gateway.post(prepared(opening).path, prepared(opening).body, opening.headers);
         await first.body?.cancel();
         // What nothing can answer has no second turn.
