@@ -3,18 +3,19 @@
 import { builtIn } from "../../plugins/index.ts";
 import { type Files, type Flags, findPluginPaths, loadConfig } from "../config/load.ts";
 import type { FilePlugin } from "../plugin/load.ts";
-import type { Configured } from "../server/gateway.ts";
+import type { Read } from "../server/gateway.ts";
 import { findLogin } from "./logged-in.ts";
 
 /** Throws `ConfigError` with everything that is wrong, in the file or with the plugins. Whoever takes the plugins disposes of them. */
-export async function configured(flags: Flags): Promise<Configured> {
+export async function configured(flags: Flags): Promise<Read> {
+  const readAt = Date.now();
   const paths = findPluginPaths(flags);
   // A login in the store is looked for only where no upstream is configured.
   const login = await findLogin(flags);
   const files = paths.length > 0 ? await loadAll(paths) : new Map<string, FilePlugin | Error>();
   const loaded = [...files.values()].filter((file): file is FilePlugin => !(file instanceof Error));
   try {
-    return { config: loadConfig(flags, builtIn, undefined, login, files satisfies Files), files: loaded };
+    return { config: loadConfig(flags, builtIn, undefined, login, files satisfies Files), files: loaded, readAt };
   } catch (error) {
     for (const { container } of loaded) container.dispose();
     throw error;

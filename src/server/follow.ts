@@ -12,6 +12,8 @@ export interface Followed {
 
 /** A file is often written in several steps, and a busy folder never rests: one look a moment after the first of them. */
 const MOMENT = 100;
+/** Files are stamped by a coarse clock, up to so many milliseconds behind. */
+const TICK = 10;
 
 export class Follower {
   readonly #changed: () => void;
@@ -25,8 +27,11 @@ export class Follower {
     this.#changed = changed;
   }
 
-  /** Follows these files from now on, and no others; undefined for none. What changed since the last look is told. */
-  async follow(followed: Followed | undefined): Promise<void> {
+  /**
+   * Follows these files from now on, and no others; undefined for none. What changed since the last look, or since `readAt` where it
+   * is new here, is told.
+   */
+  async follow(followed: Followed | undefined, readAt = Number.POSITIVE_INFINITY): Promise<void> {
     this.#followed = followed;
     const { prints, folders } = await this.#look();
     for (const [folder, watcher] of this.#watchers) {
@@ -35,8 +40,9 @@ export class Follower {
       this.#watchers.delete(folder);
     }
     for (const folder of folders) this.#watch(folder);
-    // What is new here is as it is now; of the others a change may have come while they were loaded.
-    for (const [file, print] of prints) if (!this.#known.has(file)) this.#known.set(file, print);
+    for (const [file, print] of prints) {
+      if (!this.#known.has(file)) this.#known.set(file, writtenAt(file) > readAt - TICK ? "changed meanwhile" : print);
+    }
     for (const file of this.#known.keys()) if (!prints.has(file)) this.#known.delete(file);
     if (followed) this.#soon();
   }
@@ -103,6 +109,8 @@ function textOf(file: string): string | undefined {
     return undefined;
   }
 }
+
+const writtenAt = (file: string): number => statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 
 function printOf(file: string): string {
   const stat = statSync(file, { throwIfNoEntry: false, bigint: true });

@@ -52,6 +52,12 @@ export interface Configured {
   files: readonly FilePlugin[];
 }
 
+/** One that was read from its files. */
+export interface Read extends Configured {
+  /** Unix time, in milliseconds, before anything of it was read. */
+  readAt: number;
+}
+
 export interface Gateway {
   config: Config;
   chain: Chain;

@@ -9,7 +9,7 @@ import { openStore } from "../store/index.ts";
 import type { App } from "./app.ts";
 import { Follower } from "./follow.ts";
 import { frontAnswer } from "./front.ts";
-import { type Configured, createGateway, type Gateway, type Services } from "./gateway.ts";
+import { createGateway, type Gateway, type Read, type Services } from "./gateway.ts";
 import { ItemMemory } from "./item-memory.ts";
 import { LastServed } from "./last-served.ts";
 import { catchLateErrors } from "./late-errors.ts";
@@ -23,7 +23,7 @@ import type { Traffic } from "./traffic.ts";
 export interface ServeOptions {
   builtIn: readonly Plugin<never>[];
   /** Reads the configuration again, for a reload, and loads its plugins anew; rejects with what is wrong. */
-  reload(): Promise<Configured>;
+  reload(): Promise<Read>;
   /** Where the plugins are that it names by path, as far as it can be read. */
   pluginPaths(): string[];
   version: string;
@@ -55,7 +55,7 @@ const WHY: Readonly<Record<string, string>> = {
 /** Milliseconds after the port is open at which the parts that a probe does not need are loaded. */
 const PREPARE = 20;
 
-export async function serve(configured: Configured, options: ServeOptions): Promise<Serving> {
+export async function serve(configured: Read, options: ServeOptions): Promise<Serving> {
   const { config } = configured;
   const log = createLog(config.log);
   const store = await openStore(config.data, { store: config.store, log });
@@ -78,12 +78,14 @@ class Server implements Serving {
   #app: Promise<App> | undefined;
   #reloading: Promise<void> | undefined;
   #reloadAgain = false;
+  readonly #readAt: number;
   #server: ReturnType<typeof Bun.serve> | undefined;
   #signals = 0;
   #uncaught: (() => void) | undefined;
 
-  constructor(configured: Configured, options: ServeOptions, own: Pick<Services, "store" | "counters" | "log">) {
+  constructor(configured: Read, options: ServeOptions, own: Pick<Services, "store" | "counters" | "log">) {
     const { config } = configured;
+    this.#readAt = configured.readAt;
     this.#options = options;
     const stored = new Stored(own.store.engine, config.responses, own.log);
     this.#services = {
@@ -114,7 +116,7 @@ class Server implements Serving {
     return this.#ended.promise;
   }
 
-  async #build(configured: Configured): Promise<Gateway> {
+  async #build(configured: Read): Promise<Gateway> {
     const { host } = configured.config.server;
     const gateway = await createGateway(configured, this.#services, this.#options.builtIn);
     try {
@@ -126,7 +128,7 @@ class Server implements Serving {
     return gateway;
   }
 
-  async start(configured: Configured): Promise<void> {
+  async start(configured: Read): Promise<void> {
     this.#gateway = await this.#build(configured);
     const { host, port } = this.#gateway.config.server;
     this.#server = this.#listen(host, port);
@@ -135,7 +137,7 @@ class Server implements Serving {
     process.on("SIGTERM", () => void this.#signalled());
     process.on("SIGINT", () => void this.#signalled());
     process.on("SIGHUP", () => void this.#reload());
-    void this.#follow();
+    await this.#follow(this.#readAt);
   }
 
   #listen(host: string, port: number): ReturnType<typeof Bun.serve> {
@@ -205,8 +207,9 @@ class Server implements Serving {
     this.#reloading ??= (async () => {
       while (this.#reloadAgain && !this.#traffic.draining) {
         this.#reloadAgain = false;
+        const began = Date.now();
         await this.#swap();
-        await this.#follow();
+        await this.#follow(began);
       }
       this.#reloading = undefined;
     })();
@@ -234,7 +237,7 @@ class Server implements Serving {
   }
 
   /** A new configuration without what only a start can change, which is told. */
-  #asNow({ config, files }: Configured): Configured {
+  #asNow({ config, files, readAt }: Read): Read {
     const { log } = this.#services;
     const now = this.#gateway.config;
     for (const [key, before, after] of [
@@ -248,7 +251,7 @@ class Server implements Serving {
     // Its address may have a password in it.
     if (now.store !== config.store) log.warn("store takes effect at the next start");
     const server = { ...config.server, host: now.server.host, port: now.server.port };
-    return { config: { ...config, data: now.data, store: now.store, server }, files };
+    return { config: { ...config, data: now.data, store: now.store, server }, files, readAt };
   }
 
   /** Exchanges that began on a gateway end on it; then its plugins go. */
@@ -261,13 +264,13 @@ class Server implements Serving {
     void gone.finally(() => this.#retired.delete(gone));
   }
 
-  async #follow(): Promise<void> {
+  async #follow(readAt: number): Promise<void> {
     const { server, file } = this.#gateway.config;
     if (!server.watch || file === undefined) return await this.#follower.follow(undefined);
     // What the file names now, which may be what could not be loaded.
     const named = this.#named();
     const running = this.#gateway.config.plugins.flatMap((plugin) => plugin.file ?? []);
-    await this.#follower.follow({ config: file, plugins: [...new Set([...named, ...running])] });
+    await this.#follower.follow({ config: file, plugins: [...new Set([...named, ...running])] }, readAt);
   }
 
   #named(): string[] {
