@@ -2,17 +2,7 @@
 
 import { createHash } from "node:crypto";
 import { type Exchange, Failure, type Host, type Item, type Turn, type ValueKey, valueKey } from "codexd/plugin";
-import {
-  digests,
-  headOf,
-  indexAfter,
-  isCompaction,
-  isCounted,
-  kept,
-  seams,
-  summaryMessage,
-  weightOf,
-} from "./history.ts";
+import { digests, headOf, indexAfter, isCompaction, isCounted, kept, seams, summaryMessage } from "./history.ts";
 import { Measure } from "./measure.ts";
 
 /** What stands for the beginning of a history. */
@@ -31,6 +21,8 @@ interface Course {
   /** The client's history after the head. */
   history: readonly Item[];
   used: Shortened | undefined;
+  /** What was used before anything was made for this turn. */
+  began: Shortened | undefined;
   /** Something is made for this very turn. Told from the start: by the end the client's stream may be open. */
   making: boolean;
 }
@@ -38,17 +30,22 @@ interface Course {
 /** Makes a compaction: in the upstream's own form where it has one. */
 export type Make = (exchange: Exchange, turn: Turn) => Promise<{ item: Item } | { summary: string }>;
 
-/** What stays as it is at the end of a history, and of what the user said before that: parts of the window. */
+/** What stays as it is at the end of a history, and of what the user said before that: parts of the window's room for it. */
 const TAIL = 1 / 4;
 const SAID = 1 / 8;
 const MOST_SAID = 20_000;
-/** One question for a compaction may take that much of the window: its answer needs room too. */
+/** One question for a compaction may take that much of it: its answer needs room too. */
 const QUESTION = 0.85;
 /** Forks of one conversation, such as a client's subagents under its session. */
 const FORKS = 8;
 const SESSIONS = 500;
 const KEPT_FOR = 30 * 86_400_000;
 
+/** After so much of it nobody counts any more. */
+const SURE = 0.6;
+const ROUNDS = 4;
+
+const NOTHING = { used: undefined, began: undefined, making: false };
 const HEADER = "x-codexd-compacted";
 
 const course: ValueKey<Course> = valueKey("compact.course");
@@ -72,14 +69,10 @@ export class Automatic {
   async fit(exchange: Exchange): Promise<void> {
     const { turn } = exchange;
     const from = headOf(turn.input);
-    const state: Course = {
-      head: turn.input.slice(0, from),
-      history: turn.input.slice(from),
-      used: undefined,
-      making: false,
-    };
+    const state: Course = { head: turn.input.slice(0, from), history: turn.input.slice(from), ...NOTHING };
     exchange.values.set(course, state);
     this.#use(exchange, state, await this.#found(exchange, state));
+    state.began = state.used;
     const window = this.#window(exchange);
     if (window === undefined || !(await this.#measure.exceeds(turn, state.head.length, window * this.#at))) return;
     this.#plan(exchange, state, undefined);
@@ -182,62 +175,82 @@ export class Automatic {
     }
   }
 
-  /** Makes one compaction of what stood for the beginning until now and of all that came since, but for the end. */
+  /**
+   * Compacts what stood for the beginning until now and all that came since, but for the end. Where nobody knows the window, refusals teach
+   * how large it is at most, and what was made is compacted again until it is sure to fit.
+   */
   async #deepen(exchange: Exchange, state: Course, refused: Failure | undefined): Promise<void> {
+    const told = this.#window(exchange) ?? Number.POSITIVE_INFINITY;
+    let { base, total } = await this.#measure.count(exchange.turn, state.head.length);
+    let window = refused ? Math.min(told, total) : told;
+    for (let round = 1; round <= ROUNDS; round++) {
+      const smaller = await this.#once(exchange, state, { base, window });
+      if (smaller === undefined && round === 1) throw refused ?? new Error("its last turn alone is too long");
+      window = smaller ?? window;
+      ({ base, total } = await this.#measure.count(exchange.turn, state.head.length));
+      if (smaller === undefined || total <= window * SURE) break;
+    }
+    await this.#keep(exchange, state);
+  }
+
+  /** One round; gives what is known of the window after it, or undefined when there is nothing left to compact. */
+  async #once(exchange: Exchange, state: Course, { base, window }: { base: number; window: number }) {
     const { head, history, used } = state;
     const known = used?.items ?? [];
     const since = used ? indexAfter(history, used.place) : 0;
     const whole = [...known, ...history.slice(since)];
-    const size = await this.#measure.count(exchange.turn, head.length);
-    const window = Math.min(
-      this.#window(exchange) ?? Number.POSITIVE_INFINITY,
-      refused ? size.total : Number.POSITIVE_INFINITY,
-    );
-    const cut = cutOf(whole, window * TAIL, known.length);
-    if (cut === undefined) throw refused ?? new Error("its last turn alone is too long");
-    const made = await this.#folded(exchange, head, whole.slice(0, cut), window * QUESTION - size.base, window);
-    const end = since + cut - known.length;
-    const place = history.slice(0, end).filter(isCounted).length;
-    const shortened: Shortened = {
+    const room = Math.max(window - base, window / 10);
+    const cut = cutOf(whole, await this.#measure.sizes(whole), room * TAIL, known.length);
+    if (cut === undefined) return undefined;
+    const { items, largest } = await this.#folded(exchange, head, whole.slice(0, cut), room);
+    const place = history.slice(0, since + cut - known.length).filter(isCounted).length;
+    this.#use(exchange, state, {
       place,
       digest: digests(history, [place]).get(place) as string,
-      items: made,
-      ...(made.some(isCompaction) && exchange.upstream ? { upstream: exchange.upstream.name } : {}),
-    };
-    this.#use(exchange, state, shortened);
-    const key = keyOf(exchange);
-    const others = (this.#sessions.get(key) ?? []).filter((one) => one.digest !== used?.digest);
-    const forks = [shortened, ...others].slice(0, FORKS);
-    this.#remember(key, forks);
-    await this.#host.store.set(key, forks, { ttl: KEPT_FOR });
-    this.#host.log.info("a conversation was compacted", {
-      id: exchange.id,
-      session: exchange.session.id,
-      items: place,
+      items,
+      ...(items.some(isCompaction) && exchange.upstream ? { upstream: exchange.upstream.name } : {}),
     });
+    return Math.min(window, largest + base);
   }
 
-  /** A history that no single question holds is compacted piece by piece, each with what stands for those before. */
-  async #folded(exchange: Exchange, head: readonly Item[], items: readonly Item[], room: number, window: number) {
-    const said = Math.min(MOST_SAID, window * SAID);
+  async #keep(exchange: Exchange, state: Course): Promise<void> {
+    const { used, began } = state;
+    if (!used) return;
+    const key = keyOf(exchange);
+    const others = (this.#sessions.get(key) ?? []).filter(({ digest }) => digest !== began?.digest);
+    const forks = [used, ...others].slice(0, FORKS);
+    this.#remember(key, forks);
+    await this.#host.store.set(key, forks, { ttl: KEPT_FOR });
+    const { id, session } = exchange;
+    this.#host.log.info("a conversation was compacted", { id, session: session.id, items: used.place });
+  }
+
+  /**
+   * A history that no single question holds is compacted piece by piece, each with what stands for those before. `largest`: the size of
+   * the smallest question that was too long.
+   */
+  async #folded(exchange: Exchange, head: readonly Item[], items: readonly Item[], room: number) {
+    const said = Math.min(MOST_SAID, room * SAID);
     let done: Item[] = [];
     let rest = items;
-    let most = room;
+    let most = room * QUESTION;
+    let largest = room;
     while (rest.length > 0) {
-      const take = pieceOf(rest, most - weightOf(done));
+      const [before, sizes] = [sum(await this.#measure.sizes(done)), await this.#measure.sizes(rest)];
+      const take = pieceOf(rest, sizes, most - before);
       const part = [...done, ...rest.slice(0, take)];
       try {
         const made = await this.#make(exchange, { ...exchange.turn, input: [...head, ...part] });
         done = [...kept(part, said), "item" in made ? made.item : summaryMessage(made.summary)];
         rest = rest.slice(take);
       } catch (thrown) {
-        const smaller = weightOf(part) / 2;
-        const splits = pieceOf(rest, smaller - weightOf(done)) < take;
-        if (!(thrown instanceof Failure) || thrown.kind !== "context_window" || !splits) throw thrown;
-        most = smaller;
+        if (!(thrown instanceof Failure) || thrown.kind !== "context_window") throw thrown;
+        largest = Math.min(largest, before + sum(sizes.slice(0, take)));
+        most = largest / 2;
+        if (pieceOf(rest, sizes, most - before) >= take) throw thrown;
       }
     }
-    return done;
+    return { items: done, largest };
   }
 }
 
@@ -260,16 +273,33 @@ function fitting(
 }
 
 /** The earliest seam after which no more than `room` tokens remain; the last one when the end alone is larger. */
-function cutOf(items: readonly Item[], room: number, after: number): number | undefined {
+function cutOf(items: readonly Item[], sizes: readonly number[], room: number, after: number): number | undefined {
   const places = seams(items).filter((place) => place > after);
-  return places.find((place) => weightOf(items.slice(place)) <= room) ?? places.at(-1);
+  let left = sum(sizes);
+  let at = 0;
+  for (const place of places) {
+    for (; at < place; at++) left -= sizes[at] ?? 0;
+    if (left <= room) return place;
+  }
+  return places.at(-1);
 }
 
 /** How many items, up to a seam, have room in one question; at least those up to the first seam. */
-function pieceOf(items: readonly Item[], room: number): number {
-  if (weightOf(items) <= room) return items.length;
-  const places = seams(items);
-  return places.findLast((place) => weightOf(items.slice(0, place)) <= room) ?? places[0] ?? items.length;
+function pieceOf(items: readonly Item[], sizes: readonly number[], room: number): number {
+  const places = [...seams(items), items.length];
+  let size = 0;
+  let at = 0;
+  let fits = 0;
+  for (const place of places) {
+    for (; at < place; at++) size += sizes[at] ?? 0;
+    if (size > room) break;
+    fits = place;
+  }
+  return fits || (places[0] as number);
+}
+
+function sum(sizes: readonly number[]): number {
+  return sizes.reduce((total, size) => total + size, 0);
 }
 
 function keyOf({ principal, session }: Exchange): string {

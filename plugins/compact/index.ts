@@ -37,6 +37,8 @@ export const compact = definePlugin<Static<typeof Options> | undefined>({
   name: "compact",
   apiVersion: 1,
   options: Options,
+  // The first count of a conversation that was long already takes its time.
+  timeout: 60_000,
   setup(host, options = {}) {
     const compaction = new Compaction(host, options.summarise ?? false);
     const automatic = options.auto

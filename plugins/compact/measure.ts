@@ -30,6 +30,13 @@ export class Measure {
     return { base, total };
   }
 
+  /** Each item's own. */
+  async sizes(items: readonly Item[]): Promise<number[]> {
+    const sizes: number[] = [];
+    for (const item of items) sizes.push(await this.#items([item]));
+    return sizes;
+  }
+
   #items(input: Item[]): Promise<number> {
     return this.#counted({ model: "", input });
   }

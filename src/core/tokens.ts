@@ -76,6 +76,9 @@ function itemTokens(item: Item, texts: string[]): number {
     case "custom_tool_call_output":
       return PER_CALL + contentTokens(item.output, texts);
     case "reasoning":
+    case "compaction":
+    case "compaction_summary":
+    case "context_compaction":
       // Measured on recorded ciphertexts: about 980 characters of envelope, then 5 a token.
       return typeof item.encrypted_content === "string"
         ? Math.ceil(Math.max(0, item.encrypted_content.length - 980) / 5)
