@@ -12,6 +12,7 @@ import { addModels } from "./models.ts";
 import { addOpenApi } from "./openapi.ts";
 import { addSandbox } from "./sandbox.ts";
 import { addServe } from "./serve-command.ts";
+import { addStore } from "./store-command.ts";
 import { addUsage } from "./usage.ts";
 import { addVersion } from "./version.ts";
 
@@ -39,6 +40,7 @@ export async function runProgram(args: readonly string[]): Promise<number> {
     addAccounts,
     addKeys,
     addUsage,
+    addStore,
     addModels,
     addConfig,
     addOpenApi,

@@ -81,16 +81,16 @@ interface Opened {
   schema: Store["schema"];
 }
 
-/** A database with this version's schema. */
+/** A database with this version's schema; `dataDir` may be left out for one that has no files here. */
 export async function openEngine(
-  dataDir: string,
+  dataDir: string | undefined,
   { store = SQLITE, patience }: Pick<StoreOptions, "store" | "patience">,
 ): Promise<Opened> {
-  let place = sqlitePath(dataDir);
+  let place = dataDir === undefined ? "" : sqlitePath(dataDir);
   let engine: Engine | undefined;
   try {
     // Journals are there whichever database it is.
-    mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+    if (dataDir !== undefined) mkdirSync(dataDir, { recursive: true, mode: 0o700 });
     if (store === SQLITE) {
       const { openSqlite } = await import("./sqlite.ts");
       const file = openSqlite(place, OPENING);

@@ -1,23 +1,12 @@
 // Receipts on their way to the store, as lines of a file: they outlive the process, and a store that is away.
 
-import {
-  closeSync,
-  fstatSync,
-  ftruncateSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  statSync,
-  unlinkSync,
-  writeSync,
-} from "node:fs";
-import { readFile } from "node:fs/promises";
+import { closeSync, fstatSync, mkdirSync, openSync, readdirSync, statSync, unlinkSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import type { Receipt } from "../core/receipt.ts";
 import type { Entry } from "./rows.ts";
 
 /** Beyond this a file is followed by another one, so that what is done with can go. */
-const PART_BYTES = 1024 * 1024;
+const PART_BYTES = 128 * 1024;
 /** Of all files of one process together. */
 const BOUND_BYTES = 64 * 1024 * 1024;
 
@@ -101,26 +90,21 @@ export class Journal {
     return spills;
   }
 
-  /** Takes away what is done with: files without a receipt that is still to be written. */
+  /** Takes away what is done with: full files without a receipt that is still to be written, and one that others took away. */
   tidy(): void {
     for (const part of [...this.#parts]) {
       if (part.held > 0 || part.spilled > 0) continue;
-      const isOpen = part === this.#parts.at(-1) && this.#file !== undefined;
-      if (isOpen && part.bytes <= PART_BYTES && this.#empty(part)) continue;
-      this.#drop(part);
+      const isCurrent = part === this.#parts.at(-1) && this.#file !== undefined;
+      if (!isCurrent || part.bytes > PART_BYTES || this.#isGone()) this.#drop(part);
     }
   }
 
-  /** False where the file is no longer in its folder, as when somebody took us for dead. */
-  #empty(part: Part): boolean {
+  /** Somebody took us for dead, and lines in it would be nowhere. */
+  #isGone(): boolean {
     try {
-      if (fstatSync(this.#file as number).nlink === 0) return false;
-      if (part.bytes > 0) ftruncateSync(this.#file as number, 0);
-      part.bytes = 0;
-      this.#torn = false;
-      return true;
+      return fstatSync(this.#file as number).nlink === 0;
     } catch {
-      return false;
+      return true;
     }
   }
 
@@ -155,17 +139,24 @@ export class Journal {
   }
 }
 
-/** What a file holds; a line that its process did not finish is no receipt. */
-export async function readJournal(path: string): Promise<Entry[]> {
-  const text = await readFile(path, "utf8").catch(() => "");
-  return text.split("\n").flatMap((line) => {
-    try {
-      const [uid, receipt] = JSON.parse(line) as [string, Receipt];
-      return typeof uid === "string" && typeof receipt === "object" ? [{ uid, receipt }] : [];
-    } catch {
-      return [];
-    }
-  });
+/** What a file holds after so many bytes; a line that its process did not finish is no receipt. `end` is after the last whole one. */
+export async function readJournal(path: string, after = 0): Promise<{ entries: Entry[]; end: number }> {
+  const bytes = await Bun.file(path)
+    .slice(after)
+    .bytes()
+    .catch(() => new Uint8Array());
+  const whole = bytes.lastIndexOf(10) + 1;
+  const entries = Buffer.from(bytes.buffer, bytes.byteOffset, whole).toString().split("\n").flatMap(entryOf);
+  return { entries, end: after + whole };
+}
+
+function entryOf(line: string): Entry[] {
+  try {
+    const [uid, receipt] = JSON.parse(line) as [string, Receipt];
+    return typeof uid === "string" && typeof receipt === "object" ? [{ uid, receipt }] : [];
+  } catch {
+    return [];
+  }
 }
 
 export function remove(path: string): void {

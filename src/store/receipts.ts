@@ -12,8 +12,6 @@ import { openUsage, type Usage } from "./usage.ts";
 export interface Receipts extends Usage {
   /** Takes a receipt. Never throws and never waits: a turn does not fail because of the store. */
   write(receipt: Receipt): void;
-  /** Writes receipts that have an id already and are not there yet; gives how many were written. */
-  adopt(entries: readonly Entry[]): Promise<number>;
   /** The last receipts, newest first. */
   last(limit: number): Promise<Receipt[]>;
   /** How many wait to be written, and how many were lost because there was no room for more. */
@@ -57,7 +55,6 @@ export async function openReceipts(engine: Engine, options: ReceiptsOptions): Pr
       );
     },
     write: (receipt) => receipts.write(receipt),
-    adopt: (entries) => receipts.adopt(entries),
     state: () => receipts.state,
     stop: () => receipts.stop(),
   };
@@ -70,6 +67,8 @@ class Queue {
   readonly #journal: Journal;
   readonly #hours: Hours;
   #waiting: Waiting[] = [];
+  /** How far the journals of others are read. */
+  readonly #read = new Map<string, number>();
   #lost = 0;
   /** Of the time in which receipts could not be written; undefined while they can. */
   #trouble: { lost: number } | undefined;
@@ -142,7 +141,7 @@ class Queue {
       for (const { part } of some) if (part) part.held--;
     }
     for (const part of this.#journal.spills()) {
-      await this.#insertAll(await readJournal(part.path));
+      await this.#insertAll((await readJournal(part.path)).entries);
       part.spilled = 0;
     }
     this.#journal.tidy();
@@ -150,10 +149,15 @@ class Queue {
 
   /** Receipts of other journals: those of the living are in the store a moment early, which changes nothing. */
   async #takeIn(): Promise<void> {
-    for (const { path, isDead } of this.#journal.others()) {
-      await this.#insertAll(await readJournal(path));
+    const others = this.#journal.others();
+    for (const { path, isDead } of others) {
+      const { entries, end } = await readJournal(path, this.#read.get(path));
+      await this.#insertAll(entries);
+      this.#read.set(path, end);
       if (isDead) remove(path);
     }
+    // Nothing is ever changed in a journal, so a file is known by its name for as long as it is there.
+    for (const path of this.#read.keys()) if (!others.some((one) => one.path === path)) this.#read.delete(path);
   }
 
   async #insertAll(entries: readonly Entry[]): Promise<void> {
@@ -199,10 +203,6 @@ class Queue {
   #recovered(): void {
     if (this.#trouble) this.#log?.info("receipts are written again", { lost: this.#lost - this.#trouble.lost });
     this.#trouble = undefined;
-  }
-
-  adopt(entries: readonly Entry[]): Promise<number> {
-    return this.#alone(() => this.#insert(entries));
   }
 
   async stop(): Promise<void> {

@@ -82,5 +82,6 @@ export function marks(rows: number, columns: number): string {
 /** Lists of a few fixed lengths, since each length is a statement that the database has to learn. */
 export function* portions<T>(all: readonly T[]): Generator<T[]> {
   let at = 0;
-  for (const size of [256, 32, 4, 1]) for (; all.length - at >= size; at += size) yield all.slice(at, at + size);
+  for (const size of [256, 128, 64, 32, 16, 8, 4, 2, 1])
+    for (; all.length - at >= size; at += size) yield all.slice(at, at + size);
 }

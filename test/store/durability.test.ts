@@ -208,8 +208,8 @@ test("a journal ends where its process was cut off, and a folder of old ones is 
 test("a full disk costs receipts, not turns", async () => {
   const dataDir = folder();
   await (await openStore(dataDir)).close();
-  // No file may grow over 400 blocks of 512 or 1024 bytes; the write fails as on a full disk.
-  const script = `ulimit -f 400; trap '' XFSZ; exec "$0" "$@"`;
+  // No file may grow over 100 blocks of 512 or 1024 bytes; the write fails as on a full disk.
+  const script = `ulimit -f 100; trap '' XFSZ; exec "$0" "$@"`;
   const full = Bun.spawn(["sh", "-c", script, process.execPath, CHILD, dataDir, "sqlite", "fill", "2000"], {
     stdout: "pipe",
     stderr: "inherit",

@@ -1,0 +1,202 @@
+// Moves a store to another database while servers go on writing to it: pass after pass takes what is new, the last one alone.
+
+import { randomBytes } from "node:crypto";
+import type { Engine, Value } from "./engine.ts";
+import { HOUR, Hours } from "./hours.ts";
+import { type Entry, insertReceipts, marks, portions, selectReceipts } from "./rows.ts";
+import { bump } from "./snapshot.ts";
+import { TABLES, type Table } from "./tables.ts";
+
+/** How much of one table there was on both sides when the copy ended. */
+export interface Copied {
+  table: string;
+  from: number;
+  to: number;
+  /** Rows that were written in this run. */
+  written: number;
+}
+
+export interface CopyOptions {
+  /** Told after each pass how many receipts it found. */
+  onPass?(pass: number, receipts: number): void;
+}
+
+/** Receipts that come in while a pass runs, few enough for the last one to take while writers wait. */
+const FEW = 5000;
+const PASSES = 20;
+const PAGE = 500;
+/** Clocks of processes that write to one store may differ by this much, in microseconds. */
+const MARGIN = 10_000_000;
+
+/** Once more is always right: what is there is not written twice, and what was left out is made up for. */
+export async function copyStore(from: Engine, to: Engine, { onPass }: CopyOptions = {}): Promise<Copied[]> {
+  const copy = new Copy(to);
+  for (let pass = 1; pass <= PASSES; pass++) {
+    const receipts = await copy.pass(from);
+    onPass?.(pass, receipts);
+    if (receipts < FEW) break;
+  }
+  // Nobody writes to the old store meanwhile, so that the numbers of both are of one moment.
+  return await from.transaction(async (source) => {
+    if (source.kind === "postgres") await source.run("set transaction isolation level repeatable read");
+    await copy.pass(source);
+    await copy.prune(source);
+    return await copy.count(source);
+  });
+}
+
+class Copy {
+  readonly #to: Engine;
+  readonly #hours = new Hours(`copy-${randomBytes(6).toString("hex")}`);
+  readonly #written = new Map<string, number>();
+  /** Keys of what this run has written: what is gone from the source since then must go here too. */
+  readonly #keys = new Map<string, Map<string, Value[]>>();
+  #since: number | undefined;
+
+  constructor(to: Engine) {
+    this.#to = to;
+  }
+
+  /** Gives how many receipts were new. */
+  async pass(from: Engine): Promise<number> {
+    const began = Date.now() * 1000 - MARGIN;
+    const receipts = await this.#receipts(from);
+    await this.#sums(from);
+    for (const table of TABLES) await this.#table(from, table);
+    this.#since = began;
+    for (const name of ["licences", "accounts"]) await bump(this.#to, name);
+    return receipts;
+  }
+
+  /** Hours whose receipts are not as many here as there, whatever came late or was left out before. */
+  async #receipts(from: Engine): Promise<number> {
+    const here = new Map((await receiptHours(this.#to)).map(({ hour, count }) => [hour, count]));
+    const waiting: Entry[] = [];
+    let total = 0;
+    for (const { hour, count } of await receiptHours(from)) {
+      if (here.get(hour) === count) continue;
+      for await (const page of pagesOf(from, hour)) {
+        waiting.push(...page);
+        if (waiting.length >= PAGE) total += await this.#adopt(waiting.splice(0));
+      }
+    }
+    total += await this.#adopt(waiting);
+    this.#count("receipts", total);
+    return total;
+  }
+
+  async #adopt(page: readonly Entry[]): Promise<number> {
+    try {
+      return await this.#to.transaction(async (within) => {
+        const inserted = await insertReceipts(within, page);
+        await this.#hours.add(
+          within,
+          inserted.map(({ receipt }) => receipt),
+        );
+        return inserted.length;
+      });
+    } catch (error) {
+      this.#hours.forget();
+      throw error;
+    }
+  }
+
+  /** Of hours whose receipts are no longer kept, the sums are all there is; the others are added up as receipts come. */
+  async #sums(from: Engine): Promise<void> {
+    const withReceipts = new Set((await receiptHours(from)).map(({ hour }) => hour));
+    const hours = await from.all<{ hour: number }>("select distinct hour from usage_hours order by hour");
+    for (const { hour } of hours) {
+      if (withReceipts.has(hour)) continue;
+      const rows = await from.all<Row>("select * from usage_hours where hour = ?", [hour]);
+      await this.#put({ name: "usage_hours", key: ["kind", "hour", "key", "writer"] }, rows);
+    }
+  }
+
+  async #table(from: Engine, table: Table): Promise<void> {
+    const condition = this.#since !== undefined && table.since ? `(${table.since})` : "1 = 1";
+    const values: Value[] = this.#since !== undefined && table.since ? [this.#since] : [];
+    const key = table.key.join(", ");
+    const written = this.#keys.get(table.name) ?? new Map<string, Value[]>();
+    this.#keys.set(table.name, written);
+    for (let last: Value[] | undefined; ; ) {
+      const after = last ? `and (${key}) > (${table.key.map(() => "?").join(", ")})` : "";
+      const rows = await from.all<Row>(
+        `select * from ${table.name} where ${condition} ${after} order by ${key} limit ${PAGE}`,
+        [...values, ...(last ?? [])],
+      );
+      await this.#put(table, rows);
+      for (const row of rows) {
+        last = table.key.map((column) => row[column] as Value);
+        written.set(JSON.stringify(last), last);
+      }
+      if (rows.length < PAGE) return;
+    }
+  }
+
+  async #put({ name, key, newer }: Table, rows: readonly Row[]): Promise<void> {
+    const columns = Object.keys(rows[0] ?? {});
+    const others = columns.filter((column) => !key.includes(column));
+    for (const some of portions(rows)) {
+      await this.#to.run(
+        `insert into ${name} (${columns.join(", ")}) values ${marks(some.length, columns.length)}
+         on conflict (${key.join(", ")}) do update set ${others.map((column) => `${column} = excluded.${column}`).join(", ")}
+         ${newer ? `where ${newer}` : ""}`,
+        some.flatMap((row) => columns.map((column) => row[column] as Value)),
+      );
+    }
+    this.#count(name, rows.length);
+  }
+
+  #count(table: string, rows: number): void {
+    this.#written.set(table, (this.#written.get(table) ?? 0) + rows);
+  }
+
+  /** Takes away what was copied and has been removed from the source since. */
+  async prune(from: Engine): Promise<void> {
+    for (const { name, key } of TABLES) {
+      const written = this.#keys.get(name);
+      if (!written || written.size === 0) continue;
+      const rows = await from.all<Row>(`select ${key.join(", ")} from ${name}`);
+      for (const row of rows) written.delete(JSON.stringify(key.map((column) => row[column])));
+      const where = key.map((column) => `${column} = ?`).join(" and ");
+      for (const values of written.values()) await this.#to.run(`delete from ${name} where ${where}`, values);
+    }
+  }
+
+  async count(from: Engine): Promise<Copied[]> {
+    const result: Copied[] = [];
+    for (const table of ["receipts", ...TABLES.map(({ name }) => name)]) {
+      const written = this.#written.get(table) ?? 0;
+      result.push({ table, from: await rowsOf(from, table), to: await rowsOf(this.#to, table), written });
+    }
+    return result;
+  }
+}
+
+type Row = Record<string, Value>;
+
+async function* pagesOf(engine: Engine, hour: number): AsyncGenerator<Entry[]> {
+  for (let at = hour, uid = ""; ; ) {
+    const page = await selectReceipts(
+      engine,
+      `where at >= ? and at < ? and (at > ? or uid > ?) order by at, uid limit ${PAGE}`,
+      [at, hour + HOUR, at, uid],
+    );
+    const last = page.at(-1);
+    if (!last) return;
+    yield page;
+    at = last.receipt.at;
+    uid = last.uid;
+  }
+}
+
+async function receiptHours(engine: Engine): Promise<{ hour: number; count: number }[]> {
+  return await engine.all(
+    `select at - at % ${HOUR} as hour, count(*) as count from receipts group by at - at % ${HOUR} order by at - at % ${HOUR}`,
+  );
+}
+
+export async function rowsOf(engine: Engine, table: string): Promise<number> {
+  const [row] = await engine.all<{ count: number }>(`select count(*) as count from ${table}`);
+  return row?.count ?? 0;
+}
