@@ -1,17 +1,19 @@
 // Patterns as the configuration writes them: plain text in which `*` stands for any run of characters.
 
-const made = new Map<string, RegExp>();
-/** Patterns come from configurations and licences, so they are few; a table that outgrew this held something else. */
-const MOST = 1000;
-
-/** Whether `text` fits `pattern`, from its first to its last character; `*` matches any run, also an empty one. */
+/**
+ * Whether `text` fits `pattern`, from its first to its last character; `*` matches any run, also an empty one. The first place
+ * of each part is as good as any later one, so it takes one walk through the text: prompts of megabytes are matched too.
+ */
 export function matchesGlob(pattern: string, text: string): boolean {
-  if (!pattern.includes("*")) return pattern === text;
-  let regexp = made.get(pattern);
-  if (!regexp) {
-    regexp = new RegExp(`^${pattern.split("*").map(RegExp.escape).join(".*")}$`, "s");
-    if (made.size >= MOST) made.clear();
-    made.set(pattern, regexp);
+  const [first = "", ...parts] = pattern.split("*");
+  const last = parts.pop();
+  if (last === undefined) return pattern === text;
+  if (!text.startsWith(first)) return false;
+  let at = first.length;
+  for (const part of parts) {
+    const found = text.indexOf(part, at);
+    if (found === -1) return false;
+    at = found + part.length;
   }
-  return regexp.test(text);
+  return text.length - last.length >= at && text.endsWith(last);
 }

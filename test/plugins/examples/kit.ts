@@ -26,12 +26,15 @@ export async function startExample(
   options?: Json,
   config: Json = {},
   env?: Record<string, string>,
+  wire: "responses" | "chat" = "responses",
 ): Promise<Trial> {
   const sandbox = serveSandbox();
   const path = join(FOLDER, name);
   const gateway = await startFromSource(
     {
-      upstreams: { up: { kind: "openai", baseUrl: `${sandbox.url}/v1`, accounts: [{ apiKey: "sk-test-000000" }] } },
+      upstreams: {
+        up: { kind: "openai", wire, baseUrl: `${sandbox.url}/v1`, accounts: [{ apiKey: "sk-test-000000" }] },
+      },
       plugins: ["auth", "model-effort", "translate", "usage-log", "compact", options ? { [path]: options } : path],
       ...config,
     },

@@ -1,10 +1,12 @@
 // A redaction that depends on where a stream was cut.
 
-import { expect, test } from "bun:test";
-import { Event, type EventData, type Exchange, type Host } from "codexd/plugin";
+import { describe, expect, test } from "bun:test";
+import { BlockFold, Event, type EventData, type Exchange, type Host } from "codexd/plugin";
 import fc from "fast-check";
 import pii from "../../../plugins/examples/pii-redaction.ts";
 import { Values } from "../../../src/core/values.ts";
+import { dataBytes, dataPresent, recordings } from "../../data.ts";
+import { eventsOf } from "../../recordings/said.ts";
 
 const SECRETS = ["jane.doe+x@mail.example.org", "4111 1111 1111 1111", "+49 (0)30 1234567", "Project Falcon"];
 
@@ -47,4 +49,35 @@ test("however a text is cut, its pieces say what its whole says", () => {
     ),
     { numRuns: 2000 },
   );
+});
+
+/** The texts of an answer's blocks, by the kind and place of each, in the order of `added`, `delta` and `close`. */
+function textsOf(events: readonly Event[]): string[] {
+  const fold = new BlockFold();
+  const texts: string[] = [];
+  for (const block of events.flatMap((event) => fold.push(event))) {
+    if (block.kind === "open") texts[block.index] = `${block.type}: `;
+    else if (block.kind === "delta") texts[block.index] += block.text;
+  }
+  return texts;
+}
+
+/** JSON says the same with other spaces. */
+const compact = (text: string) => text.replace(/\s+/g, "");
+
+describe.skipIf(!dataPresent)("a recorded stream without anything to black out says what it said:", () => {
+  for (const { file } of recordings("responses", true).filter((row) => row.malformed !== true)) {
+    test(file, () => {
+      const { events } = pii.setup({} as Host, { kinds: [], words: ["no such word"], tools: true });
+      const exchange = { values: new Values() } as Exchange;
+      const recorded = eventsOf(dataBytes(`recordings/${file}`));
+      const passed = recorded.flatMap((event) => {
+        const named = events?.types === "all" || events?.types.includes(event.type);
+        const out = named ? events?.handle(event, exchange) : event;
+        return out === undefined ? event : (out ?? []);
+      });
+      expect(textsOf(passed).map(compact)).toEqual(textsOf(recorded).map(compact));
+      expect(passed.at(-1)?.type).toBe(recorded.at(-1)?.type as string);
+    });
+  }
 });

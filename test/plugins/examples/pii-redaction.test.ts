@@ -29,6 +29,14 @@ describe.each(CLIENTS.flatMap((client) => [false, true].map((stream) => [client.
   },
 );
 
+test.each([false, true])("an upstream of the chat wire makes no difference, stream %p", async (stream) => {
+  await using other = await startExample("pii-redaction.ts", { words: ["project falcon"] }, {}, undefined, "chat");
+  for (const client of CLIENTS) {
+    const answer = await other.ask(client, `SAY ${SAID}`, { stream });
+    expect([client.name, await textOf(client, answer, stream)]).toEqual([client.name, CLEAN]);
+  }
+});
+
 test("an answer without secrets is what it was", async () => {
   for (const stream of [false, true]) {
     const answer = await trial.ask(responses, "SAY plain words, 42 of them @ home", { stream });
