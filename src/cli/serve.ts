@@ -3,18 +3,23 @@
 import { version } from "../../package.json";
 import { builtIn } from "../../plugins/index.ts";
 import { type Config, type Flags, findPluginPaths } from "../config/load.ts";
-import { serve as listen } from "../server/listen.ts";
+import { serve as listen, type Serving } from "../server/listen.ts";
 import { configured } from "./configured.ts";
 
 /** Runs until a signal ends it; gives the exit code. */
 export async function serve(flags: Flags): Promise<number> {
+  return await (await begin(flags)).closed;
+}
+
+/** Apart from the wait for the end, which would hold the first plugins in memory as long as the server runs. */
+async function begin(flags: Flags): Promise<Serving> {
   const first = await configured(flags);
   const { config } = first;
   const reload = () => configured(flags);
   const running = await listen(first, { builtIn, reload, pluginPaths: () => findPluginPaths(flags), version });
   process.stdout.write(`codexd listening on ${running.base}\n`);
   if (config.sandbox) await invite(running.base, config);
-  return await running.closed;
+  return running;
 }
 
 /** Lines to paste, so that the first thing anyone tries works. */
