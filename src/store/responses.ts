@@ -37,7 +37,7 @@ export interface EventRun {
 }
 
 export interface ResponseRows {
-  /** Gives how many bytes it takes. */
+  /** Gives how many bytes it takes. Once more does nothing: the first time may have come through, though nobody heard of it. */
   put(response: NewResponse): Promise<number>;
   /**
    * Only while it has this owner. With `last`, its last events, it is finished and has no owner any more. Gives the bytes that it
@@ -111,7 +111,8 @@ export function openResponses(engine: Engine, envelope: () => Envelope): Respons
       const beat = owner === undefined ? null : Date.now();
       await engine.run(
         `insert into kept_responses (licence, id, session, status, created_at, written_at, expires_at, bytes, owner, beat_at, cancelled, body, context)
-         values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?)`,
+         values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?)
+         on conflict (licence, id) do nothing`,
         ...[[licence, id, session, status, createdAt, stamp(), expiresAt, bytes, owner ?? null, beat, sealed, before]],
       );
       return bytes;

@@ -88,31 +88,28 @@ export class Stored {
 
   /** Begins to keep one that this process makes in the background: without it there would be nothing to fetch. */
   async begin(response: Omit<NewResponse, "expiresAt">): Promise<void> {
-    await retried(async () => void (await this.responses.put({ ...response, expiresAt: this.expiry() })), FIRST);
+    await retried(() => this.responses.put({ ...response, expiresAt: this.expiry() }), FIRST);
   }
 
-  /** Keeps a finished response. A turn does not fail because of the store: what cannot be kept is told in the log. */
+  /** Keeps a finished response. A turn does not fail because of the store, nor wait for it long. */
   async keep(finished: Finished): Promise<void> {
     const { body, ...rest } = finished;
-    await this.#write(finished.licence, finished.id, async () => {
-      const bytes = await this.responses.put({ ...rest, body: JSON.stringify(body), expiresAt: this.expiry() });
-      await this.grown(bytes);
-    });
+    const response = { ...rest, body: JSON.stringify(body), expiresAt: this.expiry() };
+    await within(this.#write(finished.licence, finished.id, () => this.responses.put(response)));
   }
 
   /** Ends one that was made in the background, with its last events; one that was deleted meanwhile stays deleted. */
   async finish(making: Making, body: Record<string, unknown>, last: EventRun): Promise<void> {
     const key = { licence: making.licence, id: making.id, owner: this.owner.name };
-    await this.#write(key.licence, key.id, async () => {
-      const to = { status: String(body.status), body: JSON.stringify(body), last };
-      const bytes = await this.responses.change(key, to);
-      if (bytes !== undefined) await this.grown(bytes);
-    });
+    const to = { status: String(body.status), body: JSON.stringify(body), last };
+    await this.#write(key.licence, key.id, () => this.responses.change(key, to));
   }
 
-  async #write(licence: string, id: string, write: () => Promise<void>): Promise<void> {
+  /** Tries for a while; what cannot be kept is told in the log. */
+  #write(licence: string, id: string, write: () => Promise<number | undefined>): Promise<void> {
     const key = `${licence}\n${id}`;
     const writing = retried(write)
+      .then((bytes = 0) => this.grown(bytes))
       .catch((error: unknown) => {
         this.#log.error("a response could not be kept", { response: id, reason: (error as Error).message });
       })
@@ -120,7 +117,7 @@ export class Stored {
         if (this.#saving.get(key) === writing) this.#saving.delete(key);
       });
     this.#saving.set(key, writing);
-    await within(writing);
+    return writing;
   }
 
   /** A kept response; what is just being written counts, and what a dead process left unfinished has failed. */
@@ -139,26 +136,40 @@ export class Stored {
         return keeps();
       },
       put: (items) =>
-        retried(async () => this.grown(await this.items.put(items, this.expiry()))).catch((error: unknown) => {
-          this.#log.warn("items of answers could not be kept", { reason: (error as Error).message });
-        }),
+        retried(() => this.items.put(items, this.expiry()))
+          .then((bytes) => this.grown(bytes))
+          .catch((error: unknown) => {
+            this.#log.warn("items of answers could not be kept", { reason: (error as Error).message });
+          }),
       find: (licence, ids) => reached(this.items.find(licence, ids)),
     };
   }
 
-  /** Adds what was said to a conversation; a turn does not fail because of the store. */
+  /** Adds what was said to a conversation; a turn neither fails nor waits long because of the store. */
   async say(licence: string, conversation: string, items: readonly Named[]): Promise<void> {
-    await this.#write(licence, conversation, () => this.add(licence, conversation, items));
+    const rows = items.map(({ id, item }) => ({ id, body: JSON.stringify(item) }));
+    const add = () => this.conversations.append(licence, conversation, rows, this.expiry());
+    if (rows.length > 0) await within(this.#write(licence, conversation, add));
   }
 
+  /** The same for a client that asks for nothing else. */
   async add(licence: string, conversation: string, items: readonly Named[]): Promise<void> {
     if (items.length === 0) return;
     const rows = items.map(({ id, item }) => ({ id, body: JSON.stringify(item) }));
     await this.grown(await this.conversations.append(licence, conversation, rows, this.expiry()));
   }
 
-  /** So many bytes came to it: makes room when it is too much. */
+  /** So many bytes came to it: makes room when it is too much. What is not made now is made with the next. */
   async grown(bytes: number): Promise<void> {
+    try {
+      await this.#makeRoom(bytes);
+    } catch (error) {
+      this.#counted = Number.NEGATIVE_INFINITY;
+      this.#log.warn("no room could be made for what is kept", { reason: (error as Error).message });
+    }
+  }
+
+  async #makeRoom(bytes: number): Promise<void> {
     this.#used += bytes;
     const most = this.#policy.maxBytes;
     if (this.#used <= most && performance.now() - this.#counted < COUNT_AGAIN) return;
@@ -207,7 +218,7 @@ async function within(writing: Promise<unknown> | undefined): Promise<void> {
 }
 
 /** The store may be busy with another process for a moment. */
-async function retried(write: () => Promise<void>, longest = LONGEST): Promise<void> {
+async function retried<T>(write: () => Promise<T>, longest = LONGEST): Promise<T> {
   for (let pause = 50; ; pause *= 3) {
     try {
       return await write();

@@ -24,7 +24,7 @@ export async function remove(exchange: RunningExchange): Promise<unknown> {
   const { id } = await find(exchange);
   const { stored } = exchange.gateway.services;
   // Who makes it in another process finds it gone, and ends.
-  await stored.owner.find(exchange.principal.id, id)?.cancel();
+  await patiently(stored.owner.find(exchange.principal.id, id)?.cancel());
   await reached(stored.responses.remove(exchange.principal.id, id));
   return { id, object: "response", deleted: true };
 }
@@ -45,7 +45,7 @@ export async function cancel(exchange: RunningExchange): Promise<unknown> {
   if (kept.owner === null) return body;
   const { stored } = exchange.gateway.services;
   const making = stored.owner.find(kept.licence, kept.id);
-  if (making) await making.cancel();
+  if (making) await patiently(making.cancel());
   else await reached(stored.responses.cancel(kept.licence, kept.id));
   const deadline = performance.now() + PATIENCE;
   for (;;) {
@@ -53,6 +53,11 @@ export async function cancel(exchange: RunningExchange): Promise<unknown> {
     if (now.owner === null || performance.now() > deadline) return JSON.parse(now.body);
     await Bun.sleep(LOOK);
   }
+}
+
+/** Its end is kept when the store is there again; nobody waits that long. */
+async function patiently(ending: Promise<void> | undefined): Promise<void> {
+  if (ending) await Promise.race([ending, Bun.sleep(PATIENCE)]);
 }
 
 async function find({ arrival, principal, gateway }: RunningExchange): Promise<KeptResponse> {
