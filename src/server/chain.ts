@@ -264,12 +264,17 @@ export class Chain {
     try {
       const waiting = this.answer(response, exchange);
       if (!isPromise(waiting)) return;
-      const late = Promise.resolve(waiting).then(anything, anything);
-      this.#late.add(late);
-      void late.finally(() => this.#late.delete(late));
+      this.#untilDone(waiting);
     } catch {
       // Told in the log; the client has its answer.
     }
+  }
+
+  /** Nobody waits for it, but the plugins are not disposed of before it is over. */
+  #untilDone(waiting: PromiseLike<unknown>): void {
+    const late = Promise.resolve(waiting).then(anything, anything);
+    this.#late.add(late);
+    void late.finally(() => this.#late.delete(late));
   }
 
   failure(thrown: unknown, exchange: Exchange | undefined): Failure {
@@ -301,7 +306,7 @@ export class Chain {
       if (!hooks.settled || link.off) continue;
       try {
         const called = link.call("settled", { id: receipt.id }, () => hooks.settled?.(receipt, exchange), anything);
-        if (isPromise(called)) Promise.resolve(called).catch(anything);
+        if (isPromise(called)) this.#untilDone(called);
       } catch {
         // Told in the log; there is no exchange left to fail.
       }
