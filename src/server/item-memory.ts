@@ -10,6 +10,10 @@ const ROOM = 64 * 1024 * 1024;
 const LARGEST = 1024 * 1024;
 /** Milliseconds that items wait for company on their way to the store. */
 const GATHER = 250;
+/** How many go at once: a few hundred take milliseconds. */
+const AT_ONCE = 50;
+/** Milliseconds that the end of the process waits for them. */
+const LAST = 2000;
 
 interface Kept {
   licence: string;
@@ -37,9 +41,9 @@ export class ItemMemory {
   readonly #byId = new Map<string, Kept>();
   readonly #unread = new Set<Kept>();
   /** On their way to the shelf; what memory lets go of meanwhile is lost with it. */
-  #going = new Set<Kept>();
+  readonly #going = new Set<Kept>();
   #timer: ReturnType<typeof setTimeout> | undefined;
-  #putting: Promise<void> = Promise.resolve();
+  #putting: Promise<void> | undefined;
   #size = 0;
 
   constructor(shelf?: Shelf) {
@@ -62,7 +66,7 @@ export class ItemMemory {
       if (this.#size <= ROOM) break;
       this.#forget(oldest);
     }
-    if (this.#going.size > 0) this.#timer ??= setTimeout(() => void this.#put(), GATHER).unref();
+    if (this.#going.size > 0 && !this.#putting) this.#timer ??= setTimeout(() => this.#go(), GATHER).unref();
   }
 
   #forget(kept: Kept): void {
@@ -74,21 +78,27 @@ export class ItemMemory {
     if (key !== undefined && this.#byId.get(key) === kept) this.#byId.delete(key);
   }
 
-  #put(): Promise<void> {
+  #go(): void {
     this.#timer = undefined;
-    const going = [...this.#going];
-    this.#going = new Set();
-    const items = going.flatMap(({ licence, session, json, item = parsed(json).item }) =>
-      typeof item?.id === "string" ? [{ licence, session, id: item.id, body: JSON.stringify(item) }] : [],
-    );
-    this.#putting = this.#putting.then(() => (items.length > 0 ? this.#shelf?.put(items) : undefined));
-    return this.#putting;
+    this.#putting = this.#put();
   }
 
-  /** Waits until the shelf has everything. */
+  /** What does not fit through to a store that is slow waits where `ROOM` bounds it. */
+  async #put(): Promise<void> {
+    while (this.#going.size > 0) {
+      const some = [...this.#going].slice(0, AT_ONCE);
+      for (const kept of some) this.#going.delete(kept);
+      await this.#shelf?.put(some.flatMap(shelved));
+      // The store may be in this process: streams have their turn in between.
+      await new Promise<void>((resolve) => setImmediate(resolve));
+    }
+    this.#putting = undefined;
+  }
+
+  /** Waits until the shelf has everything, though not for ever. */
   async close(): Promise<void> {
     clearTimeout(this.#timer);
-    await this.#put();
+    await Promise.race([this.#putting ?? this.#put(), Bun.sleep(LAST)]);
   }
 
   /** Puts known items in the place of their references; an unknown one stays, for the upstream to judge. */
@@ -117,6 +127,10 @@ export class ItemMemory {
     }
     this.#unread.clear();
   }
+}
+
+function shelved({ licence, session, json, item = parsed(json).item }: Kept): KeptItem[] {
+  return typeof item?.id === "string" ? [{ licence, session, id: item.id, body: JSON.stringify(item) }] : [];
 }
 
 /** On the identity path nobody has read the item yet: it may be no JSON at all, and then it is nobody's. */
