@@ -130,6 +130,12 @@ class Server implements Serving {
 
   async start(configured: Read): Promise<void> {
     this.#gateway = await this.#build(configured);
+    this.#open();
+    await this.#follow(this.#readAt);
+  }
+
+  /** Apart from the start: what listens for signals lives as long as the process, and would hold the first plugins with it. */
+  #open(): void {
     const { host, port } = this.#gateway.config.server;
     this.#server = this.#listen(host, port);
     setTimeout(() => this.#prepare(), PREPARE).unref();
@@ -137,7 +143,6 @@ class Server implements Serving {
     process.on("SIGTERM", () => void this.#signalled());
     process.on("SIGINT", () => void this.#signalled());
     process.on("SIGHUP", () => void this.#reload());
-    await this.#follow(this.#readAt);
   }
 
   #listen(host: string, port: number): ReturnType<typeof Bun.serve> {
