@@ -216,7 +216,8 @@ export function isSecretName(name: string): boolean {
   return /secret|token|password|passphrase|credential|key$|^keys$/i.test(name);
 }
 
-function legal(node: Node): string {
+function legal(whole: Node): string {
+  const node = withoutUnion(whole);
   if (node.const !== undefined) return `only ${JSON.stringify(node.const)}`;
   if (node.type === "null") return "null";
   if (node.anyOf) return node.anyOf.map(legal).join(", or ");

@@ -102,6 +102,8 @@ async function build(
   const models = new Catalogue(upstreams, config.models, services);
   const host = hostOf(config, services, models, upstreams);
   const entries = await runnable(entriesOf({ config, files }, builtIn), host);
+  // What runs in a thread has nothing more to do here.
+  for (const { thread, file = "" } of entries) if (thread) files.find(isAt(file))?.container.dispose();
   try {
     return gatewayOf({ config, files }, new Chain(entries, host), { upstreams, models, services });
   } catch (error) {
