@@ -156,7 +156,10 @@ class Server implements Serving {
       maxRequestBodySize: 1024 * 1024 * 1024,
       development: false,
       fetch: (request) => this.#answer(request),
-      error: () => new Response("codexd met an internal error\n", { status: 500 }),
+      error: (error) => {
+        this.#services.log.error("internal error", { error: String(error), stack: error.stack });
+        return new Response("codexd met an internal error\n", { status: 500 });
+      },
     };
     try {
       return Bun.serve(settings);

@@ -27,6 +27,7 @@ const headersOf = (status: string): Json => {
       "x-codexd-model": "Model",
       "x-codexd-effort": "Effort",
       "x-codexd-dropped": "Dropped",
+      "x-codexd-budget-warning": "BudgetWarning",
     }),
     ...(LIMITS.includes(status) && { "retry-after": "RetryAfter" }),
     ...(status >= "4" && { "x-should-retry": "ShouldRetry" }),
@@ -37,7 +38,11 @@ const headersOf = (status: string): Json => {
 /** A dialect's operation with what the server adds to every exchange: request headers it reads, answer headers it sets. */
 export function describeExchange(bare: Json, dialect?: string): Json {
   const operation = dialect === "gemini" ? { security: GOOGLE, ...bare } : bare;
-  const told = operation.responses as Record<string, Json>;
+  // A plugin may leave out what its dialect answers.
+  const told = (operation.responses ?? { 200: { description: "The answer, in the form of the dialect" } }) as Record<
+    string,
+    Json
+  >;
   const responses = told[200] && told[400] && told[502] ? { ...told, "4XX": refusedUpstream(told[400]) } : told;
   const answered = Object.fromEntries(
     Object.entries(responses).map(([status, answer]) => [
