@@ -318,7 +318,7 @@ export const configSchema = closed(
       default: "memory",
       examples: ["memory", "redis://host:6379"],
       description:
-        "Where limits are counted: `memory` for one instance (of windows longer than a minute the store keeps count over a restart), or the address of a Redis that several share, e.g. redis://:password@host:6379/0 (rediss:// for TLS). While Redis is away each instance counts alone. Takes effect at the next start.",
+        "Where limits are counted: `memory` for one instance (of windows longer than a minute the store keeps count over a restart), or the address of a Redis that several share, e.g. redis://:password@host:6379/0 (rediss:// for TLS). With `memory`, and while Redis is away, each instance counts alone. Takes effect at the next start.",
     }),
     quotas: quotasSchema,
     prices: pricesSchema,

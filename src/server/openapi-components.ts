@@ -86,6 +86,7 @@ export const HEADERS: Json = {
   Model: header("The model that was asked, without the name's parameters"),
   Effort: header("The reasoning effort that was settled on"),
   Dropped: header("Request fields that had no effect, as paths"),
+  BudgetWarning: header("Budgets of the licence that run out: how much is used, and when they begin anew"),
   RetryAfter: header("Seconds until another try makes sense", { type: "integer" }),
   ShouldRetry: header("`false` where repeating the request is useless", { type: "string", enum: ["true", "false"] }),
   ETag: header("The list's tag, for `If-None-Match`"),

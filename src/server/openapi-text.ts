@@ -15,6 +15,11 @@ the name is told in \`x-codexd-model\` and \`x-codexd-effort\`; limits that the 
 
 **Fields without effect** are accepted and listed in \`x-codexd-dropped\`; with \`x-codexd-strict: 1\` they are a 400 instead.
 
+**Limits.** A licence may be limited in requests and tokens per minute and day, in streams at once, and by budgets. Answers then tell
+the limit that is nearest in \`x-ratelimit-limit-requests\`, \`-remaining-requests\`, \`-reset-requests\` and the same of \`-tokens\`; on Messages in
+\`anthropic-ratelimit-requests-limit\`, \`-remaining\`, \`-reset\` and the same of \`tokens\`. On Gemini a refusal has a \`QuotaFailure\` detail too.
+\`x-codexd-budget-warning\` tells of a budget that runs out. Counting tokens and listing models are not limited.
+
 **Streams.** The \`text/event-stream\` schema of an operation is that of one frame's \`data\`. A failure before the first byte is an HTTP status,
 after it the dialect's own error event. While a model thinks, a heartbeat keeps the stream open. A WebSocket
 upgrade is answered with 426: use HTTP.

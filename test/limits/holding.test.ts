@@ -1,3 +1,4 @@
+// What an exchange takes of its limits and gives back, however it ends: never more, never less, and nothing for who has none.
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import type { Principal } from "../../src/core/hooks.ts";

@@ -133,6 +133,7 @@ test("authentication fails closed, whatever a plugin answers that is no principa
   for (const verdict of [
     ...verdicts,
     { id: "x", admin: "yes" },
+    { id: "x", tokensPerDay: 0 },
     { id: "x", effort: "much" },
     { id: "a-key-of-the-client" },
   ]) {

@@ -295,7 +295,7 @@ test("a licence that cannot mean anything is refused with its place", async () =
     [{ id: "", key: KEY }, "plugins[0].auth.keys[0].id"],
     [{ id: "ci", key: "short" }, "plugins[0].auth.keys[0].key"],
     [{ id: "ci" }, "plugins[0].auth.keys[0].key"],
-    [{ id: "ci", key: KEY, requestsPerMinute: 1 }, "plugins[0].auth.keys[0].requestsPerMinute"],
+    [{ id: "ci", key: KEY, requestsPerMinute: 0 }, "plugins[0].auth.keys[0].requestsPerMinute"],
   ] as const) {
     const config = `${temporary()}/codexd.yaml`;
     await Bun.write(config, JSON.stringify(auth(licence)));

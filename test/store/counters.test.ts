@@ -1,3 +1,4 @@
+// Counters in memory and, where $CODEXD_TEST_REDIS names one, in Redis: exact in every window, all or nothing, over a restart.
 import { afterAll, describe, expect, test } from "bun:test";
 import { RedisClient } from "bun";
 import fc from "fast-check";

@@ -13,7 +13,7 @@ const refused = (description: string) => ({ description, content: json("Messages
 const failures = {
   400: refused("The request is wrong; the message names the field"),
   401: refused("No valid licence was presented"),
-  402: refused("The upstream account's quota is used up"),
+  402: refused("A budget of the licence is spent, or the upstream account's quota"),
   403: refused("The licence does not allow this dialect or model"),
   404: refused("The model is unknown; the message names close ones"),
   413: refused("The body is larger than the server takes"),

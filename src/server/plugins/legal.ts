@@ -3,6 +3,7 @@
 import { Event } from "../../core/event.ts";
 import { FAILURE_STATUS, Failure } from "../../core/failure.ts";
 import type { Exchange } from "../../core/hooks.ts";
+import { LIMITS } from "../../core/limit.ts";
 import { EFFORTS, type Turn } from "../../core/turn.ts";
 import { maskText } from "../log.ts";
 
@@ -42,6 +43,9 @@ export function verdictFault(value: unknown, keys: readonly string[]): string | 
     return `its principal's effort is ${kindOf(effort)}; legal: ${EFFORTS.join(", ")}`;
   if (reasoning !== undefined && !STYLES.includes(reasoning as string))
     return `its principal's reasoning is ${kindOf(reasoning)}; legal: ${STYLES.join(", ")}`;
+  for (const name of LIMITS)
+    if (value[name] !== undefined && !(Number.isSafeInteger(value[name]) && (value[name] as number) > 0))
+      return `its principal's ${name} is ${kindOf(value[name])}; legal: a whole number from 1`;
   for (const [name, flag] of Object.entries({ strict, admin }))
     if (flag !== undefined && typeof flag !== "boolean")
       return `its principal's ${name} is ${kindOf(flag)}; legal: true, false`;

@@ -6,7 +6,7 @@ import type { Counters } from "./counters.ts";
 import { keptCounters } from "./kept.ts";
 import { RedisCounters } from "./redis.ts";
 
-export type { Count, Counted, Counters, Hold, Reading, Span } from "./counters.ts";
+export type { Count, Counters, Hold, Span } from "./counters.ts";
 export { MemoryCounters } from "./memory.ts";
 
 /** `memory`, kept over a restart by the store, or the address of a Redis, which need not be there yet. */
