@@ -12,5 +12,5 @@ test("its routes are in the OpenAPI document, which stays valid", async () => {
   );
   for (const route of ["post chat", "post generate", "get tags", "post show", "get version"])
     expect(own).toContain(route.replace(" ", " /codex/api/"));
-  expect((await SwaggerParser.validate(document)).openapi).toMatch(/^3\./);
+  await SwaggerParser.validate(document);
 });
