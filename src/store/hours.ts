@@ -1,5 +1,6 @@
 // Sums of receipts by the hour: kept beside the receipts and written with them, so that a month is added up at once.
 
+import { setImmediate } from "node:timers/promises";
 import type { Receipt } from "../core/receipt.ts";
 import type { Engine } from "./engine.ts";
 import { marks, portions } from "./rows.ts";
@@ -80,16 +81,26 @@ export class Hours {
   }
 }
 
-/** Every kept sum of a kind, of the hours from one time to another. */
-export async function sumsOf(
+const PAGE = 500;
+
+/** Every kept sum of a kind, of the hours from one time to another. Others are served in between. */
+export async function* sumsOf(
   engine: Engine,
   kind: Kind,
   from: number,
   until: number,
-): Promise<{ hour: number; key: string; sums: Sums }[]> {
-  const rows = await engine.all<{ hour: number; key: string; sums: string }>(
-    "select hour, key, sums from usage_hours where kind = ? and hour >= ? and hour < ?",
-    [kind, from, until],
-  );
-  return rows.map(({ hour, key, sums }) => ({ hour, key, sums: Sums.parse(sums) }));
+): AsyncGenerator<{ hour: number; key: string; sums: Sums }> {
+  for (let last: [hour: number, key: string, writer: string] = [from, "", ""]; ; ) {
+    const rows = await engine.all<{ hour: number; key: string; writer: string; sums: string }>(
+      `select hour, key, writer, sums from usage_hours where kind = ? and (hour, key, writer) > (?, ?, ?) and hour < ?
+       order by hour, key, writer limit ${PAGE}`,
+      [kind, ...last, until],
+    );
+    for (const { hour, key, writer, sums } of rows) {
+      last = [hour, key, writer];
+      yield { hour, key, sums: Sums.parse(sums) };
+    }
+    if (rows.length < PAGE) return;
+    await setImmediate();
+  }
 }

@@ -55,7 +55,7 @@ async function sums(engine: Engine): Promise<Inspected> {
   // In one transaction, since servers go on writing.
   const [summed, counted] = await engine.transaction(async (within) => {
     if (within.kind === "postgres") await within.run("set transaction isolation level repeatable read");
-    const kept = await sumsOf(within, "total", 0, Number.MAX_SAFE_INTEGER);
+    const kept = await Array.fromAsync(sumsOf(within, "total", 0, Number.MAX_SAFE_INTEGER));
     const rows = await within.all<{ hour: number; count: number }>(
       `select at - at % ${HOUR} as hour, count(*) as count from receipts group by at - at % ${HOUR}`,
     );

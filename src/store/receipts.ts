@@ -1,6 +1,7 @@
 // Receipts in the store: safe when the call returns, written a moment later, and waiting within a bound while they cannot be.
 
 import { randomBytes } from "node:crypto";
+import { setImmediate } from "node:timers/promises";
 import type { Log } from "../core/hooks.ts";
 import type { Receipt } from "../core/receipt.ts";
 import type { Engine } from "./engine.ts";
@@ -139,6 +140,7 @@ class Queue {
       await this.#insert(some);
       this.#waiting.splice(0, some.length);
       for (const { part } of some) if (part) part.held--;
+      await setImmediate();
     }
     for (const part of this.#journal.spills()) {
       await this.#insertAll((await readJournal(part.path)).entries);
@@ -161,7 +163,11 @@ class Queue {
   }
 
   async #insertAll(entries: readonly Entry[]): Promise<void> {
-    for (let at = 0; at < entries.length; at += BATCH) await this.#insert(entries.slice(at, at + BATCH));
+    for (let at = 0; at < entries.length; at += BATCH) {
+      await this.#insert(entries.slice(at, at + BATCH));
+      // The streams of a server come before its backlog.
+      await setImmediate();
+    }
   }
 
   async #insert(entries: readonly Entry[]): Promise<number> {

@@ -1,5 +1,6 @@
 // Sums of receipts: how many exchanges, how they ended, what they cost and how long they took.
 
+import { setImmediate } from "node:timers/promises";
 import type { Receipt } from "../core/receipt.ts";
 import type { Engine } from "./engine.ts";
 import { HOUR, KINDS, sumsOf } from "./hours.ts";
@@ -59,7 +60,7 @@ export function openUsage(engine: Engine): Usage {
       }
       if (by !== "session") {
         const kind = by === undefined || by === "day" ? "total" : by;
-        for (const { hour, key, sums } of await sumsOf(engine, kind, whole, Number.MAX_SAFE_INTEGER))
+        for await (const { hour, key, sums } of sumsOf(engine, kind, whole, Number.MAX_SAFE_INTEGER))
           group(by === "day" ? dayOf(hour) : key).merge(sums);
       }
       const rows = [...groups].map(([key, sums]) => ({
@@ -87,6 +88,7 @@ async function* receiptsOf(engine: Engine, since: number, until: number): AsyncG
       [...[at, until, at, uid], PAGE],
     );
     for (const { receipt } of page) yield receipt;
+    await setImmediate();
     const last = page.at(-1);
     if (!last || page.length < PAGE) return;
     at = last.receipt.at;
