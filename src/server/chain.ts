@@ -210,7 +210,8 @@ export class Chain {
   events(event: Event, exchange: Exchange): readonly Event[] | undefined {
     const listeners = this.#byType.size === 0 ? this.#every : (this.#byType.get(event.type) ?? this.#every);
     if (listeners === undefined) return undefined;
-    for (const listener of listeners) {
+    for (let at = 0; at < listeners.length; at++) {
+      const listener = listeners[at] as Listener;
       const made = listener.hear(event, exchange);
       if (made !== undefined) return made.flatMap((one) => this.#passOn(one, exchange, listener.at + 1));
     }

@@ -6,7 +6,7 @@ import { madeFault } from "./legal.ts";
 import { SPIN } from "./limit.ts";
 import type { Link, Tally } from "./link.ts";
 
-/** Every so many calls are timed, and stand for the others. */
+/** One in so many calls is timed, and stands for the others. */
 const SAMPLE = 16;
 
 export class Listener {
@@ -47,7 +47,7 @@ export class Listener {
     if (link.off) throw link.refusal();
     let made: unknown;
     try {
-      made = this.#called(event, exchange);
+      made = this.alone ? this.#aside(event, exchange) : this.#timed(event, exchange);
     } catch (thrown) {
       return this.#failed(thrown, exchange);
     }
@@ -62,20 +62,26 @@ export class Listener {
     return list;
   }
 
-  #called(event: Event, exchange: Exchange): unknown {
-    const sampled = this.#tally.calls++ % SAMPLE === 0;
-    if (this.alone && this.#stretch === 0) {
+  /** Next to free: one look at the clock when a stretch of events begins and one at its end; a few calls stand for all. */
+  #aside(event: Event, exchange: Exchange): unknown {
+    if (this.#stretch === 0) {
       this.#stretch = performance.now();
       // Runs when the stretch of events that came together is through.
       queueMicrotask(this.#endStretch);
     }
-    if (this.alone && !sampled) return this.#hook.handle(event, exchange);
+    if (this.#tally.calls % SAMPLE === 0) return this.#timed(event, exchange);
+    this.#tally.calls++;
+    return this.#hook.handle(event, exchange);
+  }
+
+  #timed(event: Event, exchange: Exchange): unknown {
+    this.#tally.calls++;
     const began = performance.now();
     try {
       return this.#hook.handle(event, exchange);
     } finally {
       const took = performance.now() - began;
-      // Alone, the others are not timed.
+      // A long one stands for itself only.
       this.#tally.ms += this.alone && took < 1 ? took * SAMPLE : took;
       if (!this.alone && took >= SPIN) this.link.spun("events", took, exchange.id);
     }
