@@ -223,6 +223,10 @@ test("a session that is too large loses its older half at once, and then grows f
     history.push(call(`c${at}`), output(`c${at}`));
     counts.push((await recalled(memory, "a", ...history)).filter((id) => id.startsWith("rs_")).length);
   }
-  const losses = counts.filter((count, at) => count < (counts[at - 1] ?? 0)).length;
-  expect([Math.max(...counts), losses]).toEqual([8, 3]);
+  const losses = counts.flatMap((count, at) => (count < (counts[at - 1] ?? 0) ? [at] : []));
+  expect(losses.length).toBeGreaterThan(1);
+  for (const [at, loss] of losses.entries()) {
+    expect(counts[loss]).toBeGreaterThanOrEqual(4);
+    if (at > 0) expect(loss - (losses[at - 1] as number)).toBeGreaterThanOrEqual(4);
+  }
 });
