@@ -97,12 +97,15 @@ test("the document is that of this server: its base path, its version, examples 
   expect(Object.keys(document.paths).filter((path) => path.startsWith("/codex"))).toEqual([]);
   const validatorOf = validatorsOf(document);
   let tried = 0;
+  // Some say something to a conversation that is there.
+  const conversation = await fetch(`${gateway.url}/gate.way/v1/conversations`, { method: "POST" });
+  const { id } = (await conversation.json()) as { id: string };
   for (const { path, operation } of operationsOf(document)) {
     const media = operation.requestBody?.content["application/json"];
     if (media?.example === undefined) continue;
     tried++;
     expect(faultOf(validatorOf(media.schema), media.example), path).toBeUndefined();
-    const url = `${gateway.url}${path.replace("{model}", "gpt-5.5")}`;
+    const url = `${gateway.url}${path.replace("{model}", "gpt-5.5").replace("{id}", id)}`;
     const { status } = await fetch(url, { method: "POST", body: JSON.stringify(media.example) });
     expect([path, status]).toEqual([path, 200]);
   }
