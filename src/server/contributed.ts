@@ -1,7 +1,7 @@
 // The routes and commands that plugins add to the server: who has which, and that no two want the same one.
 
 import type { Hooks, PluginCommand, PluginRoute } from "../core/hooks.ts";
-import { OWN_COMMANDS } from "../plugin/reserved.ts";
+import { OWN_ADMIN, OWN_COMMANDS } from "../plugin/reserved.ts";
 import { coversPath, matchPath, OWN_ROUTES, type Pattern } from "./routes.ts";
 
 /** A plugin as far as it adds something. */
@@ -22,6 +22,12 @@ export interface MountedCommand {
   command: PluginCommand;
 }
 
+/** At the root; whatever is under `/admin/` is told apart by its first step. */
+const OWN_PAGES = ["/healthz", "/readyz", "/metrics", "/openapi.json", "/docs", "/docs/*", "/admin"].map((path) => ({
+  method: "GET",
+  path,
+}));
+
 const METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"];
 const ADMIN = "/admin/";
 
@@ -38,8 +44,10 @@ export class Contributed {
 
   /** Throws an `Error` that names both when two want the same. */
   constructor(plugins: readonly Contributor[], base: string) {
-    const dialects = claimsOfDialects(plugins);
-    this.routes = routesOf(plugins, base, [...dialects, ...OWN_ROUTES.map((route) => ({ ...route, owner: "codexd" }))]);
+    // Without a base path the root's own pages lie among the clients' paths.
+    const own = [...OWN_ROUTES, ...(base === "" ? OWN_PAGES : [])];
+    const dialects = claimsOfDialects(plugins, own);
+    this.routes = routesOf(plugins, base, [...dialects, ...own.map((route) => ({ ...route, owner: "codexd" }))]);
     this.commands = commandsOf(plugins);
   }
 
@@ -59,15 +67,15 @@ export class Contributed {
 }
 
 /** Routes of dialects; two dialects that want the same, or one of the server's own, are refused here. */
-function claimsOfDialects(plugins: readonly Contributor[]): Claim[] {
+function claimsOfDialects(plugins: readonly Contributor[], owned: readonly Pattern[]): Claim[] {
   const claims: Claim[] = [];
   for (const { name, hooks } of plugins) {
     for (const { routes } of hooks.dialects ?? []) {
       for (const { method, path } of routes) {
-        const own = OWN_ROUTES.find((route) => isSame(route, { method, path }));
+        const own = owned.find((route) => isSame(route, { method, path }));
         const taken = own ? { ...own, owner: "codexd" } : claims.find((claim) => isSame(claim, { method, path }));
         if (taken) throw new Error(conflict(`${method} ${path}`, name, taken.owner));
-        claims.push({ method, path, owner: `${name}` });
+        claims.push({ method, path, owner: name });
       }
     }
   }
@@ -92,6 +100,8 @@ function routesOf(plugins: readonly Contributor[], base: string, taken: readonly
       refuseIllegal(route, name);
       const { method, path } = route;
       const atRoot = path.startsWith(ADMIN);
+      if (atRoot && OWN_ADMIN.includes(path.split("/")[2] ?? ""))
+        throw new Error(conflict(`${method} ${path}`, name, "codexd"));
       const covering = taken.find(
         (claim) => claim.method === method && claim.path.startsWith(ADMIN) === atRoot && coversPath(claim.path, path),
       );

@@ -10,7 +10,7 @@ import * as components from "./openapi-components.ts";
 import * as parts from "./openapi-parts.ts";
 import { describePlugins } from "./openapi-plugins.ts";
 import { DESCRIPTION, TAGS } from "./openapi-text.ts";
-import { LIMIT_ROUTES, MODEL_ROUTES, PASSED, routesOf, unbuiltBeside } from "./routes.ts";
+import { LIMIT_ROUTES, MODEL_ROUTES, PASSED, placed, routesOf, unbuiltBeside } from "./routes.ts";
 
 type Json = Record<string, unknown>;
 type Paths = Record<string, Record<string, Json>>;
@@ -51,17 +51,47 @@ export async function documentOf(
     }),
   );
   const nothing = () => "";
-  for (const { method, path, detail } of operationsOf(dialects, base))
-    app.route(method as "GET", path, nothing, { parse: "json", detail });
+  const named = new Map<string, string>();
+  for (const { method, path, detail } of operationsOf(dialects, base)) {
+    const { path: mounted } = placed(path);
+    // Two names for one parameter make one path all the same: the first one's.
+    if (!named.has(braced(mounted))) named.set(braced(mounted), braced(path));
+    app.route(method as "GET", mounted, nothing, { parse: "json", detail });
+  }
   const answer = await app.handle(new Request("http://localhost/spec"));
-  const named = await Promise.all(dialects.map(async (dialect) => (await dialect.schemas?.()) ?? {}));
-  const schemas = Object.assign({}, components.COMMON_SCHEMAS, ...named) as Json;
+  const described = await Promise.all(dialects.map(async (dialect) => (await dialect.schemas?.()) ?? {}));
+  const schemas = Object.assign({}, components.COMMON_SCHEMAS, ...described) as Json;
   const added = describePlugins(routes, schemas);
   const document = (await answer.json()) as Json;
+  document.paths = Object.fromEntries(
+    Object.entries(document.paths as Paths).map(([path, item]) => [
+      named.get(path) ?? path,
+      renamed(item, path, named),
+    ]),
+  );
   for (const [path, item] of Object.entries(added.paths))
     (document.paths as Paths)[path] = { ...(document.paths as Paths)[path], ...item };
   return finalize(document, dialects, { ...schemas, ...added.schemas }, base);
 }
+
+/** `/a/:name` as the document writes it. */
+const braced = (path: string): string => path.replace(/:([A-Za-z_]\w*)/g, "{$1}");
+
+/** The operations of a path with its parameters under their own names. */
+function renamed(item: Record<string, Json>, path: string, named: ReadonlyMap<string, string>): Record<string, Json> {
+  const own = namesIn(named.get(path) ?? path);
+  const names = new Map(namesIn(path).map((name, at) => [name, own[at] ?? name]));
+  const parameter = (one: Json): Json =>
+    one.in === "path" ? { ...one, name: names.get(one.name as string) ?? one.name } : one;
+  return Object.fromEntries(
+    Object.entries(item).map(([method, operation]) => [
+      method,
+      operation.parameters ? { ...operation, parameters: (operation.parameters as Json[]).map(parameter) } : operation,
+    ]),
+  );
+}
+
+const namesIn = (path: string): string[] => [...path.matchAll(/\{(\w+)\}/g)].map((match) => match[1] as string);
 
 interface Operation {
   method: string;
