@@ -58,8 +58,10 @@ export function openConversations(engine: Engine, envelope: () => Envelope): Con
     },
     remove: (licence, id) =>
       engine.transaction(async (within) => {
+        // The whole first: whoever adds to it at this moment is then either before both or finds nothing.
+        const removed = await within.run("delete from conversations where licence = ? and id = ?", [licence, id]);
         await within.run("delete from conversation_items where licence = ? and conversation = ?", [licence, id]);
-        return (await within.run("delete from conversations where licence = ? and id = ?", [licence, id])) > 0;
+        return removed > 0;
       }),
     async items(licence, id) {
       const rows = await engine.all<{ id: string; body: Uint8Array }>(

@@ -52,6 +52,8 @@ export interface ResponseRows {
   /** False when there was none. */
   remove(licence: string, id: string): Promise<boolean>;
   append(licence: string, id: string, run: EventRun): Promise<void>;
+  /** Takes back the events of one that was removed while they were written. */
+  tidy(licence: string, id: string): Promise<void>;
   /** What follows that event, in order; a run may begin before it. */
   events(licence: string, id: string, after: number): Promise<EventRun[]>;
   /** Asks its owner to end it; false when nobody makes it. */
@@ -146,10 +148,19 @@ export function openResponses(engine: Engine, envelope: () => Envelope): Respons
     },
     remove: (licence, id) =>
       engine.transaction(async (within) => {
+        // The whole first: whoever adds to it at this moment is then either before both or finds nothing.
+        const removed = await within.run("delete from kept_responses where licence = ? and id = ?", [licence, id]);
         await within.run("delete from kept_events where licence = ? and response = ?", [licence, id]);
-        return (await within.run("delete from kept_responses where licence = ? and id = ?", [licence, id])) > 0;
+        return removed > 0;
       }),
     append: (licence, id, run) => append(engine, licence, id, run),
+    async tidy(licence, id) {
+      await engine.run(
+        `delete from kept_events where licence = ? and response = ? and not exists
+           (select 1 from kept_responses r where r.licence = kept_events.licence and r.id = kept_events.response)`,
+        [licence, id],
+      );
+    },
     async events(licence, id, after) {
       const rows = await engine.all<{ first_number: number; last_number: number; body: Uint8Array }>(
         `select first_number, last_number, body from kept_events

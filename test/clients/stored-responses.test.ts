@@ -1,6 +1,7 @@
 // What is kept can be fetched again, gone on from and followed: after a cut, after a restart, from another process, by its licence alone.
 import { describe, expect, test } from "bun:test";
 import type OpenAI from "openai";
+import { codexd } from "../binary.ts";
 import { complete, create, ended, MODEL, sdk, shared, statusOf } from "./stored.ts";
 
 type Event = OpenAI.Responses.ResponseStreamEvent;
@@ -132,6 +133,28 @@ test("a cut stream is resumed where it was cut, here and in another process, and
   expect(await it.receipts(here, 1)).toHaveLength(1);
 });
 
+test("counting and compacting take what is kept before the input", async () => {
+  await using it = await shared();
+  const openai = sdk(await it.start());
+  const kept = await create(openai, "REMEMBER the word is heron");
+  const ask = { model: MODEL, input: "SAY hi", previous_response_id: kept.id };
+  const alone = await openai.responses.inputTokens.count({ model: MODEL, input: "SAY hi" });
+  expect((await openai.responses.inputTokens.count(ask)).input_tokens).toBeGreaterThan(alone.input_tokens + 5);
+  const compacted = await openai.responses.compact(ask);
+  const input = [...compacted.output, { role: "user", content: "RECALL heron" }] as OpenAI.Responses.ResponseInput;
+  expect((await openai.responses.create({ model: MODEL, input })).output_text).toBe("recalled: heron");
+});
+
+test("a stream that goes on from a kept answer need not be kept itself", async () => {
+  await using it = await shared();
+  const openai = sdk(await it.start());
+  const kept = await create(openai, "REMEMBER the word is heron");
+  const stream = openai.responses.stream({ model: MODEL, input: "RECALL heron", previous_response_id: kept.id });
+  const final = await stream.finalResponse();
+  expect(final).toMatchObject({ output_text: "recalled: heron", previous_response_id: kept.id });
+  expect(await statusOf(openai.responses.retrieve(final.id))).toBe(404);
+});
+
 test("a kept stream whose client leaves is cancelled, and told as that", async () => {
   await using it = await shared();
   const gateway = await it.start();
@@ -189,6 +212,9 @@ test("a response that is deleted while it is made ends, and stays deleted", asyn
     expect(await statusOf(sdk(here).responses.retrieve(id))).toBe(404);
     expect(await statusOf(sdk(there).responses.retrieve(id))).toBe(404);
   }
+  await here.stop();
+  const { code, stdout } = await codexd(["store", "check"], { data: it.data });
+  expect([code, stdout]).toEqual([0, expect.stringMatching(/events without their response +yes +none/)]);
 });
 
 test("after a restart what was finished is there, and what its process left unfinished has failed", async () => {

@@ -102,7 +102,11 @@ export class Stored {
   async finish(making: Making, body: Record<string, unknown>, last: EventRun): Promise<void> {
     const key = { licence: making.licence, id: making.id, owner: this.owner.name };
     const to = { status: String(body.status), body: JSON.stringify(body), last };
-    await this.#write(key.licence, key.id, () => this.responses.change(key, to));
+    await this.#write(key.licence, key.id, async () => {
+      const bytes = await this.responses.change(key, to);
+      if (bytes === undefined) await this.responses.tidy(key.licence, key.id);
+      return bytes;
+    });
   }
 
   /** Tries for a while; what cannot be kept is told in the log. */
