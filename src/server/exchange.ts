@@ -12,22 +12,25 @@ import type {
   ReplyContext,
   Session,
 } from "../core/hooks.ts";
-import { BUILT_IN } from "../core/models.ts";
 import type { Outcome, Receipt } from "../core/receipt.ts";
 import { type Turn, type Usage, usageOf } from "../core/turn.ts";
 import { Values } from "../core/values.ts";
 import type { Attempt, Prepared, Upstream } from "../upstream/index.ts";
+import { clientWord } from "../upstream/prepare.ts";
 import { permitDialect } from "./admission.ts";
 import type { Gateway } from "./gateway.ts";
 import { compact, run } from "./inner.ts";
 import type { Holding } from "./limits/holding.ts";
+import type { Link } from "./plugins/link.ts";
 import type { Recollection } from "./reasoning-memory.ts";
+import { fitReasoning } from "./reasoning-turn.ts";
 import type { Keeping } from "./stored/keeping.ts";
 
 const STYLES: readonly string[] = ["both", "reasoning_content", "reasoning", "think", "none"];
 /** No model's name is longer; a longer one would only be work to take apart, and bytes in receipts and headers. */
 const LONGEST_MODEL = 256;
-const CIPHERTEXT = "reasoning.encrypted_content";
+/** What says how an answer is to be read is the server's own, whatever a plugin adds. */
+const FRAMING = new Set(["content-length", "transfer-encoding", "content-encoding", "content-type", "connection"]);
 const SANE_ID = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$/;
 
 /** What arrived, before anything of it is understood. */
@@ -82,6 +85,8 @@ export class RunningExchange implements Exchange {
   readonly attempt: Attempt = { tried: new Set() };
   /** Why the server gave up on it, when it did. */
   interrupted: Failure | undefined;
+  /** The plugin whose hook is at the turn. */
+  acting: Link | undefined;
   /** What plugins want done before the upstream is asked. */
   pending: (() => Promise<void>)[] = [];
   /** Headers of the last answer to a question of a plugin's own, for an answer that has none of an upstream. */
@@ -208,8 +213,10 @@ export class RunningExchange implements Exchange {
 
   /** The turn is final and has its upstream: settle what goes on the wire, and tell what does not. */
   prepare(): Prepared {
-    this.#askForReasoning();
-    const prepared = (this.upstream as Upstream).prepare(this);
+    const upstream = this.upstream as Upstream;
+    const taken = this.#recollection ? fitReasoning(this.turn, this.gateway.models, upstream) : [];
+    for (const field of taken) this.dropped.add(clientWord(field, this.wants.names));
+    const prepared = upstream.prepare(this);
     for (const path of prepared.dropped) this.dropped.add(path);
     const fields = [...this.dropped];
     // A field that the dialect demands of every request is told, but cannot be held against one.
@@ -223,16 +230,6 @@ export class RunningExchange implements Exchange {
     }
     this.prepared = prepared;
     return prepared;
-  }
-
-  /** What is to be remembered has to be sent first: an upstream of this wire gives its ciphertext away when asked, and when it keeps nothing itself. */
-  #askForReasoning(): void {
-    const { turn, gateway, upstream } = this;
-    const efforts = gateway.models.find(turn.model)?.efforts ?? BUILT_IN[turn.model] ?? [];
-    const reasons = turn.reasoning !== undefined || efforts.length > 0;
-    if (!this.#recollection || upstream?.wire === "chat" || !reasons) return;
-    turn.store ??= false;
-    if (!turn.include?.includes(CIPHERTEXT)) turn.include = [...(turn.include ?? []), CIPHERTEXT];
   }
 
   run(turn: Turn): Promise<Record<string, unknown>> {
@@ -258,7 +255,8 @@ export class RunningExchange implements Exchange {
   }
 
   before(work: () => Promise<void>): void {
-    this.pending.push(work);
+    const { acting } = this;
+    this.pending.push(acting ? () => acting.work(this, work) : work);
   }
 
   /** Tokens of a question of a plugin's own. */
@@ -288,7 +286,7 @@ export class RunningExchange implements Exchange {
   responseHeaders(upstream?: Headers): Headers {
     const headers = new Headers(this.heard ?? upstream);
     if (this.heard) for (const [name, value] of upstream ?? []) headers.set(name, value);
-    for (const [name, value] of this.answerHeaders) headers.set(name, value);
+    for (const [name, value] of this.answerHeaders) if (!FRAMING.has(name)) headers.set(name, value);
     const limits = this.holding?.headers(this.arrival.dialect) ?? {};
     for (const [name, value] of Object.entries(limits)) headers.set(name, value);
     headers.set("x-request-id", this.id);

@@ -77,12 +77,10 @@ function thoughtless(input: Json[]): number {
 function prepared({ path, body, ...opening }: Opening): Opening {
   const input = typeof body.input === "string" ? { input: [{ role: "user", content: body.input }] } : {};
   const { previous_response_id: _, ...rest } = body;
-  // The API refuses it for models that reason.
-  const { temperature: __, topP: ___, ...config } = (body.generationConfig ?? {}) as Json;
   return {
     ...opening,
     path: path.replace(/models\/[^:]+:/, `models/${MODEL}:`),
-    body: path.includes("/models/") ? { ...body, generationConfig: config } : { ...rest, ...input, model: MODEL },
+    body: path.includes("/models/") ? body : { ...rest, ...input, model: MODEL },
   };
 }
 
