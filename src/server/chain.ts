@@ -19,7 +19,11 @@ export interface Replied {
 }
 
 /** An exchange as the chain needs it: with the time its hooks have spent on turns of their own. */
-export type Chained = Exchange & { readonly lentMs?: number };
+export type Chained = Exchange & {
+  readonly lentMs?: number;
+  /** Whose hook is at the turn. */
+  acting?: Link | undefined;
+};
 
 const anything = (): undefined => undefined;
 
@@ -198,6 +202,7 @@ export class Chain {
   /** A call that may change the exchange. */
   #changing(link: Link, exchange: Chained): Subject {
     const lent = exchange.lentMs ?? 0;
+    exchange.acting = link;
     return {
       id: exchange.id,
       lent: () => (exchange.lentMs ?? 0) - lent,

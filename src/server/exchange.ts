@@ -287,8 +287,8 @@ export class RunningExchange implements Exchange {
     const headers = new Headers(this.heard ?? upstream);
     if (this.heard) for (const [name, value] of upstream ?? []) headers.set(name, value);
     for (const [name, value] of this.answerHeaders) if (!FRAMING.has(name)) headers.set(name, value);
-    const limits = this.holding?.headers(this.arrival.dialect) ?? {};
-    for (const [name, value] of Object.entries(limits)) headers.set(name, value);
+    if (this.holding)
+      for (const [name, value] of Object.entries(this.holding.headers(this.arrival.dialect))) headers.set(name, value);
     headers.set("x-request-id", this.id);
     if (this.turn.model !== "") headers.set("x-codexd-model", headerText(this.turn.model));
     if (this.effort !== undefined) headers.set("x-codexd-effort", headerText(this.effort));

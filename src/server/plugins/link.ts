@@ -28,6 +28,7 @@ export type HookName =
   | "turn"
   | "upstream"
   | "recover"
+  | "before"
   | "events"
   | "answer"
   | "reply"
@@ -231,6 +232,22 @@ export class Link {
   /** A line of the server's log that names the plugin. */
   log(level: "info" | "warn" | "error", message: string, fields: Record<string, unknown>): void {
     this.#shared.log[level](message, { plugin: this.name, ...fields });
+  }
+
+  /** Does what a hook has put off (`exchange.before`), in the plugin's name: an error of it fails the exchange, since nothing was done. */
+  async work(exchange: { readonly id: string; readonly lentMs: number }, work: () => Promise<void>): Promise<void> {
+    const lent = exchange.lentMs;
+    const tally = this.tally("before");
+    tally.calls++;
+    const began = performance.now();
+    try {
+      await within(work(), this.timeout, () => exchange.lentMs - lent);
+      tally.row = 0;
+    } catch (thrown) {
+      throw this.fatal("before", { id: exchange.id }, thrown);
+    } finally {
+      tally.ms += performance.now() - began;
+    }
   }
 
   /** How long a synchronous call took. One that everybody had to wait for is told, and counted. */
