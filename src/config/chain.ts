@@ -144,7 +144,7 @@ function fromFile(entry: Entry, path: string, files: Files | undefined, checking
   const loaded = files.get(file);
   const at = join(path, key);
   if (!loaded || loaded instanceof Error) {
-    checking.problem(path, `${key}: ${loaded ? loaded.message : "was not loaded"}`);
+    checking.problem(path, loaded ? loaded.message : `${file}: was not loaded`);
     return undefined;
   }
   const { plugin } = loaded;

@@ -8,10 +8,10 @@ const LEGAL = ".ts, .js, .mjs or .cjs";
 /** What a package's `exports` may be asked for here, best first. */
 const CONDITIONS = ["bun", "import", "node", "default", "require", "module"];
 
-/** The module's file. Throws an `Error` that says what is there instead. */
+/** The module's file. Throws an `Error` that says where, and what is there instead. */
 export function entryOf(path: string): string {
   const found = statSync(path, { throwIfNoEntry: false });
-  if (!found) throw new Error("there is no such file or folder");
+  if (!found) throw new Error(`${path}: there is no such file or folder`);
   if (!found.isDirectory()) return withExtension(path);
   return withExtension(namedBy(path) ?? indexOf(path));
 }
@@ -25,7 +25,7 @@ function indexOf(folder: string): string {
   const file = EXTENSIONS.map((extension) => join(folder, `index${extension}`)).find((each) => existsSync(each));
   if (file) return file;
   throw new Error(
-    `the folder has neither a package.json with exports, module or main, nor an index file that ends in ${LEGAL}`,
+    `${folder}: the folder has neither a package.json with exports, module or main, nor an index file that ends in ${LEGAL}`,
   );
 }
 

@@ -126,7 +126,7 @@ describe("what is wrong is told by its place, with what is legal", () => {
       [`${at}.at.hour: found the text "x"; legal is a whole number`],
     ],
     ["- ./bare.ts: { a: 1 }", ['plugins[0]["./bare.ts"]: found options; this plugin takes none']],
-    ["- ./bad.ts", ["plugins[0]: ./bad.ts: bad.ts:1:2: no"]],
+    ["- ./bad.ts", ["plugins[0]: bad.ts:1:2: no"]],
     ["- ./bare.ts\n  - ./bare.ts", ["plugins[1]: found bare a second time (bare.ts); legal is once (bare.ts)"]],
     ["- ./auth.ts\n  - auth", ["plugins[1]: found auth a second time; legal is once (auth.ts)"]],
     [

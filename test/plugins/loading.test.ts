@@ -80,7 +80,7 @@ describe("one line says what is wrong with", () => {
   const legal =
     "legal is a plugin made with definePlugin({ name, apiVersion: 1, setup }), as the default or the only such export";
   test.each<[string, Record<string, string>, string, string]>([
-    ["a file that is not there", {}, "gone.ts", "there is no such file or folder"],
+    ["a file that is not there", {}, "gone.ts", "$/gone.ts: there is no such file or folder"],
     [
       "another kind of file",
       { "a.json": "{}" },
@@ -91,7 +91,7 @@ describe("one line says what is wrong with", () => {
       "an empty folder",
       {},
       ".",
-      "the folder has neither a package.json with exports, module or main, nor an index file that ends in .ts, .js, .mjs or .cjs",
+      "$: the folder has neither a package.json with exports, module or main, nor an index file that ends in .ts, .js, .mjs or .cjs",
     ],
     [
       "a main that is not there",
