@@ -5,6 +5,7 @@ import fc from "fast-check";
 import type { Count, Counters, Hold, Reading } from "../../src/store/counters/counters.ts";
 import { MemoryCounters, openCounters } from "../../src/store/counters/index.ts";
 import { openStore } from "../../src/store/index.ts";
+import { ENGINES, open as openAt, type TestEngine } from "./engines.ts";
 import { folder } from "./fixture.ts";
 
 const MINUTE = 60_000;
@@ -189,19 +190,19 @@ test.skipIf(!address)("an instance that is gone loses its places when its sign o
   client.close();
 });
 
-describe("a restart", () => {
+describe.each(ENGINES)("a restart over $name", (engine: TestEngine) => {
   const day: Count = { key: "day", amount: 7, span: { lasts: 86_400_000 } };
   const month: Count = { key: "month", amount: 3, span: { until: Date.now() + 20 * 86_400_000 } };
 
   test("forgets minutes and places, and keeps days and months as they were", async () => {
-    const data = folder();
-    const before = await openStore(data);
+    const place = await engine.place();
+    const before = await openAt(place);
     const counting = await openCounters("memory", before.engine, quiet);
     const { counts } = await counting.count([day, month, one("minute")], [{ key: "places", id: "a", below: 1 }]);
     await counting.count([{ ...day, amount: -2 }], []);
     await counting.close();
     await before.close();
-    const after = await openStore(data);
+    const after = await openAt(place);
     const again = await openCounters("memory", after.engine, quiet);
     const read = [day, month, one("minute")].map((count) => ({ ...count, amount: 0 }));
     const known = await again.count(read, [{ key: "places" }]);
@@ -216,8 +217,8 @@ describe("a restart", () => {
   });
 
   test("that nobody announced loses no more than a second", async () => {
-    const data = folder();
-    const killed = await openStore(data);
+    const place = await engine.place();
+    const killed = await openAt(place);
     const counting = await openCounters("memory", killed.engine, quiet);
     await counting.count([day], []);
     const rows = () => killed.engine.all<{ name: string; count: number }>("select name, count from counters");
@@ -225,7 +226,7 @@ describe("a restart", () => {
     while ((await rows()).length === 0 && Date.now() < deadline) await Bun.sleep(20);
     expect(await rows()).toEqual([{ name: "day", count: 7 }]);
     // Another process finds it, though this one never closed.
-    const after = await openStore(data);
+    const after = await openAt(place);
     const again = await openCounters("memory", after.engine, quiet);
     expect((await again.count([{ ...day, amount: 0 }], [])).counts[0]?.count).toBe(7);
     for (const each of [again, counting]) await each.close();
@@ -233,7 +234,7 @@ describe("a restart", () => {
   });
 
   test("with a store that cannot be written is told of once, and stops nobody", async () => {
-    const broken = await openStore(folder());
+    const broken = await openAt(await engine.place());
     const lines: string[] = [];
     const counting = await openCounters("memory", broken.engine, { ...quiet, warn: (line) => void lines.push(line) });
     await broken.engine.run("drop table counters");
