@@ -105,7 +105,8 @@ describe.skipIf(!dataPresent).each(["chatgpt", "openai", "chat"])("the sandbox a
       openai: { kind: "openai", baseUrl: `${url}/v1`, accounts: [account] },
       chat: { kind: "compatible", wire: "chat", baseUrl: `${url}/v1`, accounts: [account], models: [MODEL] },
     }[name];
-    gateway = await startFromSource({ ...opening, upstreams: { up } });
+    const plugins = ["auth", "model-effort", "translate", "usage-log", { compact: { summarise: true } }];
+    gateway = await startFromSource({ ...opening, upstreams: { up }, plugins });
   });
   afterAll(async () => {
     await gateway?.[Symbol.asyncDispose]();
@@ -132,16 +133,37 @@ describe.skipIf(!dataPresent).each(["chatgpt", "openai", "chat"])("the sandbox a
     });
   }
 
-  // A Chat provider has no such endpoint.
-  if (name !== "chat") {
-    test("a compaction", async () => {
-      const body = { input: [{ role: "user", content: "hello" }], instructions: "x" };
-      for (const path of ["/v1/responses/compact", "/responses/compact"]) {
-        const { status, text } = await asked(gateway, body, path);
-        expect([status, faultsOf("openai.CompactResource", [JSON.parse(text) as Json])]).toEqual([200, []]);
-      }
-    });
-  }
+  test("an answer that is kept, and one that is made in the background", async () => {
+    const fetched = async (id: unknown) => (await (await fetch(`${gateway.base}/v1/responses/${id}`)).json()) as Json;
+    const kept = JSON.parse((await asked(gateway, { ...request, input: "SAY hi", store: true })).text) as Json;
+    const ended = await fetched(kept.id);
+    expect([kept, ended].map(faultsIn)).toEqual([[], []]);
+    expect([kept.store, ended]).toEqual([true, kept]);
+    const next = await asked(gateway, { input: "SAY more", previous_response_id: kept.id });
+    expect(JSON.parse(next.text)).toMatchObject({ status: "completed", previous_response_id: kept.id });
+    const begun = JSON.parse(
+      (await asked(gateway, { ...request, input: "SLOW 20 ;; LONG 10", background: true })).text,
+    ) as Json;
+    expect([["queued", "in_progress"].includes(String(begun.status)), begun.background]).toEqual([true, true]);
+    let last = begun;
+    while (last.status === "queued" || last.status === "in_progress") {
+      expect([last.status, faultsIn(last)]).toEqual([last.status, []]);
+      for (const field of FILLED) expect(last).toHaveProperty(field);
+      await Bun.sleep(20);
+      last = await fetched(begun.id);
+    }
+    expect([last.status, last.background, faultsIn(last)]).toEqual(["completed", true, []]);
+    for (const field of FILLED) expect(last).toHaveProperty(field);
+  });
+
+  // Where the upstream has no endpoint for it, the summary is made here.
+  test("a compaction", async () => {
+    const body = { input: [{ role: "user", content: "hello" }], instructions: "x" };
+    for (const path of ["/v1/responses/compact", "/responses/compact"]) {
+      const { status, text } = await asked(gateway, body, path);
+      expect([status, faultsOf("openai.CompactResource", [JSON.parse(text) as Json])]).toEqual([200, []]);
+    }
+  });
 });
 
 /** Streams whose Response objects hold next to nothing: what the Codex CLI is content with. */
