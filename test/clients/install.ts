@@ -9,6 +9,8 @@ const cache = join(root, ".cache", "clients");
 /** What is installed: several versions, the current one first; `with` pins a package that it would pick by itself. */
 interface Pin {
   versions: string[];
+  /** Older ones that only some tests run. */
+  older?: string[];
   with?: Record<string, string>;
   /** Its own install scripts put its program in place. */
   scripts?: boolean;
@@ -27,8 +29,8 @@ export interface Client {
 export async function client(name: string, version?: string): Promise<Client> {
   const pin = pins[name];
   const chosen = version ?? pin?.versions[0];
-  if (!pin || !chosen || !pin.versions.includes(chosen)) {
-    const known = Object.entries(pins).flatMap(([key, { versions }]) => versions.map((each) => `${key}@${each}`));
+  if (!pin || !chosen || !allOf(pin).includes(chosen)) {
+    const known = Object.entries(pins).flatMap(([key, pin]) => allOf(pin).map((each) => `${key}@${each}`));
     throw new Error(`${name}@${version ?? "?"} is not in test/clients/versions.json, which has ${known.join(", ")}`);
   }
   const folder = join(cache, `${name}@${chosen}`);
@@ -44,6 +46,8 @@ export async function client(name: string, version?: string): Promise<Client> {
     },
   };
 }
+
+const allOf = ({ versions, older = [] }: Pin): string[] => [...versions, ...older];
 
 /** Installs aside and renames, so that an interrupted run leaves nothing that looks complete. */
 async function install(folder: string, dependencies: Record<string, string>, scripts = false): Promise<void> {
@@ -68,9 +72,9 @@ async function install(folder: string, dependencies: Record<string, string>, scr
 
 if (import.meta.main) {
   const wanted = process.argv.slice(2);
-  for (const [name, { versions }] of Object.entries(pins)) {
+  for (const [name, pin] of Object.entries(pins)) {
     if (wanted.length > 0 && !wanted.includes(name)) continue;
-    for (const version of versions) {
+    for (const version of allOf(pin)) {
       const start = performance.now();
       const { folder } = await client(name, version);
       const seconds = ((performance.now() - start) / 1000).toFixed(1);

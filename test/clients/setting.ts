@@ -55,14 +55,18 @@ interface Options {
   licence?: { dialects?: string[]; models?: string[] } | false;
   /** How often codexd itself asks again, with its pauses; its default unless told. */
   retries?: number;
+  /** Options of the compact plugin. */
+  compact?: { summarise?: boolean; auto?: boolean; at?: number };
+  /** Added to the sandbox's command line. */
+  sandboxArgs?: string[];
 }
 
 /** A gateway in front of a sandbox; with one licence, unless told otherwise. */
 export async function startSetting(
   wire: Wire,
-  { kind = "chatgpt", licence = {}, retries = 1 }: Options = {},
+  { kind = "chatgpt", licence = {}, retries = 1, compact = {}, sandboxArgs = [] }: Options = {},
 ): Promise<Setting> {
-  const sandbox = await startSandbox({ args: ["--wire", wire] });
+  const sandbox = await startSandbox({ args: ["--wire", wire, ...sandboxArgs] });
   const upstream =
     wire === "chat"
       ? { kind: "compatible", wire, baseUrl: `${sandbox.url}/v1`, models: [MODEL], accounts: [accountOf.openai] }
@@ -81,7 +85,7 @@ export async function startSetting(
         "model-effort",
         "translate",
         "usage-log",
-        "compact",
+        { compact },
       ],
     },
   });
@@ -92,7 +96,9 @@ export async function startSetting(
     stats,
     async asked() {
       const all = (await (await fetch(`${sandbox.url}/sandbox/requests?n=100`)).json()) as Asked[];
-      return all.filter(({ method, path }) => method === "POST" && /\/(responses|chat\/completions)$/.test(path));
+      return all.filter(
+        ({ method, path }) => method === "POST" && /\/(responses|responses\/compact|chat\/completions)$/.test(path),
+      );
     },
     async until(holds) {
       for (let tries = 0; ; tries += 1) {

@@ -9,7 +9,7 @@ import {
   responseStore,
   type Strictness,
 } from "./answer.ts";
-import { inputItems } from "./ask.ts";
+import { inputItems, readAsk } from "./ask.ts";
 import { type AuthOptions, createAuth } from "./auth/index.ts";
 import { readBody } from "./body.ts";
 import { codexCatalogue, publicList, type Windows, windowOf } from "./catalogue.ts";
@@ -128,7 +128,8 @@ function compacted(backend: Backend, request: Request, body: Json): Response {
     return plain(backend, status, told, limits);
   }
   const text = carried(string(body.instructions), input, account, window);
-  const item = compaction({ outputs: [], account }, text).done;
+  const { outputs } = readAsk(body, input, account, request.headers);
+  const item = compaction({ outputs, account }, text).done;
   const users = input.filter((each) => each.role === "user");
   const retained = users.map((each) => ({ ...each, ...retainedFields(each) }));
   const counts = {
