@@ -42,11 +42,12 @@ const isPath = (text: string): boolean => /[./\\~]/.test(text);
 /** One letter before the colon is a drive. */
 const isAddress = (text: string): boolean => /^[A-Za-z][A-Za-z0-9+.-]+:/.test(text);
 
-/** The paths of plugin files that a parsed configuration names, as written. */
-export function pathsIn(list: unknown): string[] {
+/** The paths of plugin files that a parsed configuration names, as written; `threads`: only of those that it wants in threads of their own. */
+export function pathsIn(list: unknown, threads = false): string[] {
   if (!Array.isArray(list)) return [];
-  const named = list.map((entry) => readEntry(entry)?.key);
-  return named.filter((key): key is string => key !== undefined && isPath(key) && !isAddress(key));
+  const named = list.map(readEntry).filter((entry) => !threads || entry?.settings.worker === true);
+  const keys = named.flatMap((entry) => entry?.key ?? []);
+  return keys.filter((key) => isPath(key) && !isAddress(key));
 }
 
 /**

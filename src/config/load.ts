@@ -121,6 +121,12 @@ export function findPluginPaths(flags: Pick<Flags, "config"> = {}, around: Surro
   return draft.pluginPaths(draft.parse());
 }
 
+/** Those of them that it wants in threads of their own: their code is not trusted to run anywhere else. */
+export function findThreadPaths(flags: Pick<Flags, "config"> = {}, around: Surroundings = here()): string[] {
+  const draft = new Draft(flags, around);
+  return draft.pluginPaths(draft.parse(), true);
+}
+
 /** Data directory and upstreams (the implied one too), for commands about accounts: nothing else has to be right, and no secret of the file has to be there. */
 export function findUpstreams(
   flags: Pick<Flags, "config" | "data"> = {},
@@ -171,14 +177,14 @@ class Draft {
   }
 
   /** Absolute paths of the plugin files that it names. */
-  pluginPaths(parsed: unknown): string[] {
+  pluginPaths(parsed: unknown, threads = false): string[] {
     const { plugins } = (parsed ?? {}) as { plugins?: unknown };
     const filled = fill(plugins, "plugins", {
       env: this.#around.env,
       resolve: (path) => path,
       problem: () => undefined,
     });
-    return [...new Set(pathsIn(filled).map((path) => this.#resolve(path)))];
+    return [...new Set(pathsIn(filled, threads).map((path) => this.#resolve(path)))];
   }
 
   /** A relative path in the file starts at the file's folder. */

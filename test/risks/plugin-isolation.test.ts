@@ -224,6 +224,46 @@ test("with a thread of its own a plugin that spins stalls nobody, and goes on fo
   expect([after.status, after.headers.get("x-seen")]).toEqual([200, "yes"]);
 }, 60_000);
 
+test("code that is not trusted runs in its thread only, its options are checked there, and a reload ends the thread", async () => {
+  const source = (name: string) => `
+    import { definePlugin } from "codexd/plugin";
+    import { Type } from "@sinclair/typebox";
+    if (Bun.isMainThread) throw new Error("loaded in the main thread");
+    export default definePlugin<{ team: string }>({
+      name: "stranger",
+      apiVersion: 1,
+      options: Type.Object({ team: Type.String({ minLength: 3 }) }, { additionalProperties: false }),
+      setup: (host, { team }) => ({
+        turn: (exchange) => exchange.answerHeaders.set("x-${name}", team),
+        dispose: () => host.log.info("disposed", { name: "${name}" }),
+      }),
+    });`;
+  const file = pluginFile("stranger", "");
+  writeFileSync(file, source("first"));
+  await using it = await setting(chain({ [file]: { team: "red" }, worker: true }));
+  const seen = async (header: string) =>
+    (await it.ask("hello", { user: "x", stream: false }, USER)).headers.get(header);
+  expect(await seen("x-first")).toBe("red");
+  writeFileSync(file, source("second"));
+  it.gateway.signal("SIGHUP");
+  await it.gateway.printed(/configuration reloaded/);
+  expect([await seen("x-first"), await seen("x-second")]).toEqual([null, "red"]);
+  await it.gateway.printed(/"disposed","plugin":"stranger","name":"first"/);
+  const config = JSON.parse(await Bun.file(it.gateway.configFile as string).text()) as { plugins: unknown[] };
+  for (const [options, message] of [
+    [{ team: 5 }, /team/],
+    [{ team: "red", other: 1 }, /other/],
+  ] as const) {
+    const plugins = [...config.plugins.slice(0, -1), { [file]: options, worker: true }];
+    await Bun.write(it.gateway.configFile as string, JSON.stringify({ ...config, plugins }));
+    const before = it.gateway.stderr().length;
+    it.gateway.signal("SIGHUP");
+    while (!it.gateway.stderr().slice(before).includes("was not reloaded")) await Bun.sleep(5);
+    expect(it.gateway.stderr().slice(before)).toMatch(message);
+  }
+  expect(await seen("x-second")).toBe("red");
+}, 60_000);
+
 /** The longest silence in a stream of two seconds that has an event every 20 ms. */
 async function longestGap(it: Ring): Promise<number> {
   const answer = await it.ask("GAP 20\nLONG 100", { user: "x" }, USER);

@@ -37,6 +37,8 @@ globalThis.onmessage = ({ data }: MessageEvent<ToThread>) => {
   switch (data.is) {
     case "start":
       return void start(data).catch((error: Error) => say({ is: "refused", message: error.message }));
+    case "look":
+      return void see(data.path).catch((error: Error) => say({ is: "refused", message: error.message }));
     case "facts":
       facts = data.facts;
       return;
@@ -49,6 +51,15 @@ globalThis.onmessage = ({ data }: MessageEvent<ToThread>) => {
       asked.delete(data.ask);
   }
 };
+
+async function see(path: string): Promise<void> {
+  await registerHostModules();
+  const { plugin, file } = await loadPlugin(path);
+  const { setup: _, options, ...told } = plugin;
+  // A schema carries symbols, which do not cross.
+  const schema = options === undefined ? {} : { options: JSON.parse(JSON.stringify(options)) as unknown };
+  say({ is: "seen", file, plugin: { ...told, ...schema } });
+}
 
 async function start({ path, options, facts: known, limits }: Start): Promise<void> {
   facts = known;

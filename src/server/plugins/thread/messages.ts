@@ -2,7 +2,7 @@
 
 import type { EventData } from "../../../core/event.ts";
 import type { FailureKind } from "../../../core/failure.ts";
-import type { Exchange, Log } from "../../../core/hooks.ts";
+import type { Exchange, Log, Plugin } from "../../../core/hooks.ts";
 import type { ModelInfo } from "../../../core/models.ts";
 import type { Turn } from "../../../core/turn.ts";
 
@@ -27,6 +27,8 @@ export interface Start {
 
 export type ToThread =
   | Start
+  /** Says only what the plugin is. */
+  | { is: "look"; path: string }
   | { is: "facts"; facts: Facts }
   | { is: "call"; call: number; hook: ThreadHook; args: unknown[] }
   /** The client of a call has left. */
@@ -36,11 +38,15 @@ export type ToThread =
 export type FromThread =
   | { is: "ready"; hooks: ThreadHook[]; operations: readonly string[] }
   | { is: "refused"; message: string }
+  | { is: "seen"; file: string; plugin: Seen }
   | { is: "done"; call: number; outcome: Outcome; changed?: Changed }
   | { is: "ask"; ask: number; call: number; what: Question; args: unknown[] }
   | { is: "write"; receipt: unknown }
   | { is: "log"; level: keyof Log; message: string; fields: Record<string, unknown> | undefined }
   | { is: "late"; kind: string; error: string; stack: string };
+
+/** What a plugin says of itself, its options as a plain JSON schema. */
+export type Seen = Omit<Plugin<never>, "setup">;
 
 /** What a plugin asks of the server in the middle of its work. */
 export type Question = "store.get" | "store.set" | "store.delete" | "store.list" | "licences.find" | "run" | "compact";

@@ -7,6 +7,7 @@ import { TimeOver, within } from "../limit.ts";
 import { type ChainEntry, timeoutOf, wantsThread } from "../link.ts";
 import { applyChanges, carryExchange, carryFailure, outcomeOf, settled } from "./carry.ts";
 import type { Changed, Facts, FromThread, Question, ThreadHook, ToThread } from "./messages.ts";
+import { INSIDE } from "./place.ts";
 
 /** Threads that were ended because a hook took too long; then the plugin is off. */
 const MOST_KILLS = 3;
@@ -14,12 +15,6 @@ const MOST_KILLS = 3;
 const START = 10_000;
 /** Milliseconds between two looks at what a thread knows of the server. */
 const FRESH = 5_000;
-
-/** In the binary every module of ours lies at the root, and only where a thread begins keeps its folder. */
-const INSIDE = new URL(
-  Bun.isStandaloneExecutable ? "./server/plugins/thread/inside.js" : "./inside.ts",
-  import.meta.url,
-).href;
 
 type Chained = Exchange & { readonly lentMs?: number };
 
