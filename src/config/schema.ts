@@ -60,7 +60,8 @@ const server = closed(
     }),
     watch: Type.Boolean({
       default: false,
-      description: "Reload when this file changes, as SIGHUP does: a bad file changes nothing and the log says why.",
+      description:
+        "Reload when this file or one of a plugin's own changes, as SIGHUP does: a bad one changes nothing and the log says why.",
     }),
   },
   "Where the server listens.",

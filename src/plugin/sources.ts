@@ -1,6 +1,6 @@
 // Finds what a plugin is made of on disk, so that a change of any part of it can be seen.
 
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { dirname, extname, join, resolve } from "node:path";
 
 export interface Sources {
@@ -25,7 +25,17 @@ const LOADERS: Readonly<Record<string, "ts" | "tsx" | "js" | "jsx">> = {
 export function sourcesOf(path: string): Sources {
   const isFolder = statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
   const found = isFolder ? inFolder(path) : { files: importedFrom(path), folders: [] };
-  return { files: found.files, folders: [...new Set([...found.folders, ...found.files.map((file) => dirname(file))])] };
+  const besides = found.files.flatMap((file) => [dirname(file), dirname(target(file))]);
+  return { files: found.files, folders: [...new Set([...found.folders, ...besides])] };
+}
+
+/** Where a link leads: what changes there changes the file. */
+function target(file: string): string {
+  try {
+    return realpathSync(file);
+  } catch {
+    return file;
+  }
 }
 
 function inFolder(folder: string): Sources {

@@ -21,6 +21,7 @@ import { permitDialect } from "./admission.ts";
 import type { Gateway } from "./gateway.ts";
 import { compact, run } from "./inner.ts";
 import type { Holding } from "./limits/holding.ts";
+import { inPlace, outside } from "./outside.ts";
 import type { Link } from "./plugins/link.ts";
 import type { Recollection } from "./reasoning-memory.ts";
 import { fitReasoning } from "./reasoning-turn.ts";
@@ -233,11 +234,11 @@ export class RunningExchange implements Exchange {
   }
 
   run(turn: Turn): Promise<Record<string, unknown>> {
-    return this.#lend(run(this, turn));
+    return this.#lend(outside(run, this, turn));
   }
 
   compact(turn: Turn): Promise<Record<string, unknown>> {
-    return this.#lend(compact(this, turn));
+    return this.#lend(outside(compact, this, turn));
   }
 
   async #lend<T>(answer: Promise<T>): Promise<T> {
@@ -256,7 +257,8 @@ export class RunningExchange implements Exchange {
 
   before(work: () => Promise<void>): void {
     const { acting } = this;
-    this.pending.push(acting ? () => acting.work(this, work) : work);
+    const there = inPlace(work);
+    this.pending.push(acting ? () => acting.work(this, there) : there);
   }
 
   /** Tokens of a question of a plugin's own. */

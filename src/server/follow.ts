@@ -17,7 +17,7 @@ const TICK = 10;
 
 export class Follower {
   readonly #changed: () => void;
-  readonly #watchers = new Map<string, FSWatcher>();
+  readonly #watchers = new Map<string, { watcher: FSWatcher; print: string }>();
   #followed: Followed | undefined;
   /** What each file looked like when it was last told of. */
   #known = new Map<string, string>();
@@ -34,8 +34,9 @@ export class Follower {
   async follow(followed: Followed | undefined, readAt = Number.POSITIVE_INFINITY): Promise<void> {
     this.#followed = followed;
     const { prints, folders } = await this.#look();
-    for (const [folder, watcher] of this.#watchers) {
-      if (folders.has(folder)) continue;
+    for (const [folder, { watcher, print }] of this.#watchers) {
+      // Another folder in the same place needs another watcher.
+      if (folders.has(folder) && folderPrint(folder) === print) continue;
       watcher.close();
       this.#watchers.delete(folder);
     }
@@ -54,7 +55,7 @@ export class Follower {
       const watcher = watch(folder, () => this.#soon());
       // A folder that goes away takes its watcher along; the one above it tells of that.
       watcher.on("error", () => this.#watchers.delete(folder));
-      this.#watchers.set(folder, watcher);
+      this.#watchers.set(folder, { watcher, print: folderPrint(folder) });
     } catch {
       // Not there yet: whatever makes it changes a folder above.
     }
@@ -97,7 +98,7 @@ export class Follower {
 
   stop(): void {
     clearTimeout(this.#due);
-    for (const watcher of this.#watchers.values()) watcher.close();
+    for (const { watcher } of this.#watchers.values()) watcher.close();
     this.#watchers.clear();
   }
 }
@@ -109,6 +110,8 @@ function textOf(file: string): string | undefined {
     return undefined;
   }
 }
+
+const folderPrint = (folder: string): string => String(statSync(folder, { throwIfNoEntry: false })?.ino ?? "absent");
 
 const writtenAt = (file: string): number => statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 

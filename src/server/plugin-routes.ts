@@ -91,7 +91,8 @@ function held(response: Response, gateway: Gateway, broke: (error: unknown) => v
       } catch (error) {
         broke(error);
         release();
-        controller.error(error);
+        // With the error in it Bun would print that, and lines of the plugin's source, whatever the log hides.
+        controller.error();
       }
     },
     async cancel(reason) {

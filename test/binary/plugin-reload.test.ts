@@ -1,7 +1,7 @@
 // Reloads of plugins from files: a change of any file counts, a bad one changes nothing, and what runs on the old ones ends on them.
 
 import { expect, test } from "bun:test";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { temporary } from "../binary.ts";
 import { type Ring, readAll, ring } from "../risks/ring.ts";
@@ -107,6 +107,19 @@ test("any file of a plugin's folder counts, but those of its packages", async ()
   at.version("two");
   await at.until("a third reload", () => reloads() === 3);
   expect(await at.told()).toBe("two");
+});
+
+test("a folder that is replaced as a whole is followed on", async () => {
+  await using at = await setting(true, "told/index.ts");
+  const told = at.it.gateway.configFile as string;
+  const folder = (JSON.parse(readFileSync(told, "utf8")).plugins as string[]).at(-1) as string;
+  for (const version of ["two", "three", "four"]) {
+    at.write("next/index.ts", "");
+    renameSync(folder, `${folder}-before-${version}`);
+    renameSync(join(dirname(folder), "next"), folder);
+    at.version(version);
+    await at.until(version, async () => (await at.told()) === version);
+  }
 });
 
 test("SIGHUP loads plugins anew without server.watch, and many at once end with the last state", async () => {
