@@ -19,9 +19,39 @@ const KINDS = [
 ] as const;
 
 const AT_ONCE = 500;
-const SIZES = KINDS.map(({ table, free }) => `select written_at, bytes from ${table} where ${free}`).join(
-  " union all ",
-);
+const sizes = (where = "1 = 1"): string =>
+  KINDS.map(({ table, free }) => `select written_at, bytes from ${table} where ${free} and ${where}`).join(
+    " union all ",
+  );
+
+async function usedIn(engine: Engine): Promise<number> {
+  const [row] = await engine.all<{ bytes: number | string | null }>(
+    `select sum(bytes) as bytes from (${sizes()}) as kept`,
+  );
+  return Number(row?.bytes ?? 0);
+}
+
+/** The database may be in this process: streams have their turn in between. */
+const breath = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
+
+/** When the last of those was written that have to go for so many bytes; undefined when none has to. */
+async function cutoffOf(engine: Engine, bytes: number): Promise<number | undefined> {
+  let left = bytes;
+  let after: number | undefined;
+  while (left > 0) {
+    const oldest: { written_at: number; bytes: number }[] = await engine.all(
+      `${sizes("written_at > ?")} order by written_at limit ${AT_ONCE}`,
+      KINDS.map(() => after ?? 0),
+    );
+    for (const row of oldest) {
+      if (left <= 0) break;
+      left -= row.bytes;
+      after = row.written_at;
+    }
+    if (oldest.length < AT_ONCE) break;
+  }
+  return after;
+}
 
 export function openRoom(engine: Engine): Room {
   async function remove({ table, parts }: (typeof KINDS)[number], which: string, values: number[]): Promise<number> {
@@ -32,24 +62,18 @@ export function openRoom(engine: Engine): Room {
     });
   }
   return {
-    async used() {
-      const [row] = await engine.all<{ bytes: number | string | null }>(
-        `select sum(bytes) as bytes from (${SIZES}) as kept`,
-      );
-      return Number(row?.bytes ?? 0);
-    },
+    used: () => usedIn(engine),
     async trim(most) {
-      // From the newest on, what goes beyond the room; two processes that do it at once choose the same.
-      const [row] = await engine.all<{ cutoff: number | null }>(
-        `select max(written_at) as cutoff from (
-           select written_at, sum(bytes) over (order by written_at desc rows unbounded preceding) as until from (${SIZES}) as kept
-         ) as ranked where until > ?`,
-        [most],
-      );
-      if (row?.cutoff === null || row?.cutoff === undefined) return;
+      const cutoff = await engine.transaction(async (within) => {
+        // Two processes that do it at once must see the same, and so choose the same.
+        if (within.kind === "postgres") await within.run("set transaction isolation level repeatable read");
+        return await cutoffOf(within, (await usedIn(within)) - most);
+      });
+      if (cutoff === undefined) return;
       for (const kind of KINDS) {
         const newest = `(select max(written_at) from ${kind.table} where ${kind.free})`;
-        await remove(kind, `${kind.free} and written_at <= ? and written_at < ${newest}`, [Number(row.cutoff)]);
+        const oldest = `${kind.free} and written_at <= ? and written_at < ${newest} order by written_at limit ${AT_ONCE}`;
+        while ((await remove(kind, oldest, [cutoff])) === AT_ONCE) await breath();
       }
     },
     async expire() {

@@ -6,9 +6,9 @@ import { fail } from "../outcome.ts";
 import { errorOf, failedBody } from "./ended.ts";
 import { EventLog } from "./event-log.ts";
 import { followed } from "./follow.ts";
-import { reached } from "./index.ts";
 import type { Keeping } from "./keeping.ts";
 import type { Making } from "./owner.ts";
+import { reached } from "./patience.ts";
 
 type Fields = Record<string, unknown>;
 

@@ -4,8 +4,8 @@ import { invalid } from "../../core/failure.ts";
 import type { Item } from "../../core/turn.ts";
 import { readJson } from "../body.ts";
 import type { RunningExchange } from "../exchange.ts";
-import { reached } from "./index.ts";
 import { listOf, named, pageOf, shown } from "./listing.ts";
+import { reached } from "./patience.ts";
 import { missing } from "./recall.ts";
 
 type Fields = Record<string, unknown>;

@@ -4,7 +4,8 @@ import type { Chunk } from "../../core/hooks.ts";
 import { eventsOfWhole } from "../../upstream/whole.ts";
 import type { RunningExchange } from "../exchange.ts";
 import type { Beating, Pulse } from "../pulse.ts";
-import { reached, type Stored } from "./index.ts";
+import type { Stored } from "./index.ts";
+import { reached } from "./patience.ts";
 
 /** Milliseconds between two looks at what another process makes. */
 const LOOK = 150;

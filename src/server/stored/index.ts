@@ -1,7 +1,6 @@
 // What the server keeps of answers, over all configurations of this process: the rows, their bounds, and what is being made now.
 
 import type { ResponsesConfig } from "../../config/load.ts";
-import { Failure } from "../../core/failure.ts";
 import type { Log } from "../../core/hooks.ts";
 import { type ConversationRows, openConversations } from "../../store/conversations.ts";
 import type { Engine } from "../../store/engine.ts";
@@ -14,22 +13,15 @@ import {
   openResponses,
   type ResponseRows,
 } from "../../store/responses.ts";
-import { openRoom, type Room } from "../../store/room.ts";
+import { openRoom } from "../../store/room.ts";
 import type { Shelf } from "../item-memory.ts";
+import { Bounds } from "./bounds.ts";
 import type { Named } from "./listing.ts";
 import { type Making, Owner } from "./owner.ts";
+import { reached, retried, SOON, within } from "./patience.ts";
 
-/** Milliseconds after which another process's writes are counted again. */
-const COUNT_AGAIN = 5000;
 /** What is still written when the server ends has this long. */
 const LAST = 2000;
-/** Longest pause between two tries to write, for what somebody waits for and for what nobody does. */
-const FIRST = 500;
-const LONGEST = 15_000;
-/** How long a client waits for the store; what is not written by then is still tried. */
-const PATIENCE = 3000;
-const SWEEP_MOST = 600_000;
-const SWEEP_LEAST = 1000;
 
 /** Everything of a kept response but its content. */
 export interface Finished {
@@ -47,16 +39,11 @@ export class Stored {
   readonly conversations: ConversationRows;
   readonly items: ItemRows;
   readonly owner: Owner;
-  readonly #room: Room;
+  readonly #bounds: Bounds;
   readonly #log: Log;
   readonly #saving = new Map<string, Promise<unknown>>();
   #policy: ResponsesConfig;
   #envelope: Envelope;
-  /** Bytes that everything takes, as far as this process knows. */
-  #used = Number.POSITIVE_INFINITY;
-  #counted = Number.NEGATIVE_INFINITY;
-  #sweep: ReturnType<typeof setTimeout> | undefined;
-  #closed = false;
 
   constructor(engine: Engine, policy: ResponsesConfig, log: Log) {
     const envelope = () => this.#envelope;
@@ -66,9 +53,14 @@ export class Stored {
     this.responses = openResponses(engine, envelope);
     this.conversations = openConversations(engine, envelope);
     this.items = openItems(engine, envelope);
-    this.#room = openRoom(engine);
     this.owner = new Owner(this.responses, engine.kind, log);
-    this.#later();
+    this.#bounds = new Bounds(
+      openRoom(engine),
+      () => this.#policy,
+      log,
+      () => this.owner.buryAll(),
+    );
+    this.#bounds.restart();
   }
 
   get policy(): ResponsesConfig {
@@ -79,7 +71,7 @@ export class Stored {
   set policy(policy: ResponsesConfig) {
     if (policy.key !== this.#policy.key) this.#envelope = createEnvelope(policy.key);
     this.#policy = policy;
-    this.#later();
+    this.#bounds.restart();
   }
 
   expiry(): number {
@@ -88,7 +80,7 @@ export class Stored {
 
   /** Begins to keep one that this process makes in the background: without it there would be nothing to fetch. */
   async begin(response: Omit<NewResponse, "expiresAt">): Promise<void> {
-    await retried(() => this.responses.put({ ...response, expiresAt: this.expiry() }), FIRST);
+    await retried(() => this.responses.put({ ...response, expiresAt: this.expiry() }), SOON);
   }
 
   /** Keeps a finished response. A turn does not fail because of the store, nor wait for it long. */
@@ -113,7 +105,7 @@ export class Stored {
   #write(licence: string, id: string, write: () => Promise<number | undefined>): Promise<void> {
     const key = `${licence}\n${id}`;
     const writing = retried(write)
-      .then((bytes = 0) => this.grown(bytes))
+      .then((bytes = 0) => this.#bounds.grown(bytes))
       .catch((error: unknown) => {
         this.#log.error("a response could not be kept", { response: id, reason: (error as Error).message });
       })
@@ -141,7 +133,7 @@ export class Stored {
       },
       put: (items) =>
         retried(() => this.items.put(items, this.expiry()))
-          .then((bytes) => this.grown(bytes))
+          .then((bytes) => this.#bounds.grown(bytes))
           .catch((error: unknown) => {
             this.#log.warn("items of answers could not be kept", { reason: (error as Error).message });
           }),
@@ -160,89 +152,13 @@ export class Stored {
   async add(licence: string, conversation: string, items: readonly Named[]): Promise<void> {
     if (items.length === 0) return;
     const rows = items.map(({ id, item }) => ({ id, body: JSON.stringify(item) }));
-    await this.grown(await this.conversations.append(licence, conversation, rows, this.expiry()));
-  }
-
-  /** So many bytes came to it: makes room when it is too much. What is not made now is made with the next. */
-  async grown(bytes: number): Promise<void> {
-    try {
-      await this.#makeRoom(bytes);
-    } catch (error) {
-      this.#counted = Number.NEGATIVE_INFINITY;
-      this.#log.warn("no room could be made for what is kept", { reason: (error as Error).message });
-    }
-  }
-
-  async #makeRoom(bytes: number): Promise<void> {
-    this.#used += bytes;
-    const most = this.#policy.maxBytes;
-    if (this.#used <= most && performance.now() - this.#counted < COUNT_AGAIN) return;
-    this.#counted = performance.now();
-    this.#used = await this.#room.used();
-    if (this.#used <= most) return;
-    await this.#room.trim(most);
-    this.#used = await this.#room.used();
-  }
-
-  #later(): void {
-    clearTimeout(this.#sweep);
-    if (this.#closed) return;
-    const pause = Math.min(SWEEP_MOST, Math.max(SWEEP_LEAST, this.#policy.ttl / 4));
-    this.#sweep = setTimeout(() => void this.#takeBack(), pause);
-    this.#sweep.unref();
-  }
-
-  async #takeBack(): Promise<void> {
-    try {
-      while (!this.#closed && (await this.#room.expire()) > 0) await Bun.sleep(50);
-      await this.owner.buryAll();
-    } catch (error) {
-      this.#log.warn("what has run out could not be taken back; it is tried again", {
-        reason: (error as Error).message,
-      });
-    }
-    this.#later();
+    await this.#bounds.grown(await this.conversations.append(licence, conversation, rows, this.expiry()));
   }
 
   /** Waits for what is being written. */
   async close(): Promise<void> {
-    this.#closed = true;
-    clearTimeout(this.#sweep);
+    this.#bounds.close();
     const kept = this.owner.close().then(() => Promise.all(this.#saving.values()));
     await Promise.race([kept, Bun.sleep(LAST)]);
-  }
-}
-
-async function within(writing: Promise<unknown> | undefined): Promise<void> {
-  if (!writing) return;
-  const { promise: late, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, PATIENCE);
-  await Promise.race([writing, late]);
-  clearTimeout(timer);
-}
-
-/** The store may be busy with another process for a moment. */
-async function retried<T>(write: () => Promise<T>, longest = LONGEST): Promise<T> {
-  for (let pause = 50; ; pause *= 3) {
-    try {
-      return await write();
-    } catch (error) {
-      if (pause > longest) throw error;
-      await Bun.sleep(pause);
-    }
-  }
-}
-
-/** An answer that needs the store has none without it. */
-export async function reached<T>(asked: Promise<T>): Promise<T> {
-  try {
-    return await asked;
-  } catch (cause) {
-    throw new Failure("overloaded", {
-      code: "store_unavailable",
-      message: "the store of this server cannot be reached, so nothing that it keeps can be looked up; try again",
-      retryAfter: 2,
-      cause,
-    });
   }
 }

@@ -4,8 +4,8 @@ import { Failure, invalid } from "../../core/failure.ts";
 import type { Decoded, Keep } from "../../core/hooks.ts";
 import type { Item } from "../../core/turn.ts";
 import type { RunningExchange } from "../exchange.ts";
-import { reached } from "./index.ts";
 import { Keeping } from "./keeping.ts";
+import { reached } from "./patience.ts";
 
 /** Undefined where nothing is wanted of what is kept. Changes the turn's input. */
 export async function recall(exchange: RunningExchange, decoded: Decoded): Promise<Keeping | undefined> {

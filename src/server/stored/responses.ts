@@ -5,8 +5,8 @@ import type { Item } from "../../core/turn.ts";
 import type { KeptResponse } from "../../store/responses.ts";
 import type { RunningExchange } from "../exchange.ts";
 import { followed } from "./follow.ts";
-import { reached } from "./index.ts";
 import { pageOf, placed, shown } from "./listing.ts";
+import { reached } from "./patience.ts";
 import { missing } from "./recall.ts";
 
 /** How long another process is waited for to end what it makes. */
