@@ -3,21 +3,15 @@
 import { maskUrl } from "../config/present.ts";
 import { Failure } from "../core/failure.ts";
 import type { Plugin } from "../core/hooks.ts";
-import type { Mint } from "../core/mint.ts";
 import { openCounters } from "../store/counters/index.ts";
 import { openStore } from "../store/index.ts";
 import type { App } from "./app.ts";
 import { Follower } from "./follow.ts";
 import { frontAnswer } from "./front.ts";
 import { createGateway, type Gateway, type Read, type Services } from "./gateway.ts";
-import { ItemMemory } from "./item-memory.ts";
-import { LastServed } from "./last-served.ts";
 import { catchLateErrors } from "./late-errors.ts";
-import { LimitGauges } from "./limits/gauges.ts";
 import { createLog } from "./log.ts";
-import { Metrics } from "./metrics.ts";
-import { ReasoningMemory } from "./reasoning-memory.ts";
-import { Stored } from "./stored/index.ts";
+import { servicesOf } from "./services.ts";
 import type { Traffic } from "./traffic.ts";
 
 export interface ServeOptions {
@@ -87,19 +81,7 @@ class Server implements Serving {
     const { config } = configured;
     this.#readAt = configured.readAt;
     this.#options = options;
-    const stored = new Stored(own.store.engine, config.responses, own.log);
-    this.#services = {
-      ...own,
-      mint: randomMint(),
-      clock: Date.now,
-      version: options.version,
-      items: new ItemMemory(stored.shelf),
-      reasoning: new ReasoningMemory(stored.shelf),
-      served: new LastServed(),
-      metrics: new Metrics(),
-      stored,
-      limitGauges: new LimitGauges(),
-    };
+    this.#services = servicesOf({ ...own, version: options.version }, config.responses);
     this.#loopback = isLoopback(config.server.host);
   }
 
@@ -338,11 +320,4 @@ function inUrl(host: string): string {
 
 function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || host === "[::1]" || /^127(\.\d{1,3}){3}$/.test(host);
-}
-
-function randomMint(): Mint {
-  return {
-    id: (prefix) => prefix + Bun.randomUUIDv7("hex").replaceAll("-", ""),
-    now: () => Math.floor(Date.now() / 1000),
-  };
 }

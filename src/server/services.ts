@@ -1,0 +1,36 @@
+// Makes what outlives a configuration: the process's own memory, counters and clocks around a store that is open.
+
+import type { ResponsesConfig } from "../config/load.ts";
+import type { Mint } from "../core/mint.ts";
+import type { Services } from "./gateway.ts";
+import { ItemMemory } from "./item-memory.ts";
+import { LastServed } from "./last-served.ts";
+import { LimitGauges } from "./limits/gauges.ts";
+import { Metrics } from "./metrics.ts";
+import { ReasoningMemory } from "./reasoning-memory.ts";
+import { Stored } from "./stored/index.ts";
+
+export function servicesOf(
+  own: Pick<Services, "store" | "counters" | "log" | "version">,
+  responses: ResponsesConfig,
+): Services {
+  const stored = new Stored(own.store.engine, responses, own.log);
+  return {
+    ...own,
+    mint: randomMint(),
+    clock: Date.now,
+    items: new ItemMemory(stored.shelf),
+    reasoning: new ReasoningMemory(stored.shelf),
+    served: new LastServed(),
+    metrics: new Metrics(),
+    stored,
+    limitGauges: new LimitGauges(),
+  };
+}
+
+function randomMint(): Mint {
+  return {
+    id: (prefix) => prefix + Bun.randomUUIDv7("hex").replaceAll("-", ""),
+    now: () => Math.floor(Date.now() / 1000),
+  };
+}
