@@ -6,7 +6,9 @@ import { RedisCounters } from "../../src/store/counters/redis.ts";
 import { hasRedis, type Redis, startRedis } from "../redis.ts";
 
 const said: string[] = [];
-const log = { info: (line: string) => void said.push(line), warn: (line: string) => void said.push(line) };
+const say = (line: string, fields?: Record<string, unknown>) =>
+  void said.push(`${line} ${JSON.stringify(fields ?? {})}`);
+const log = { info: say, warn: say };
 const opened: Counters[] = [];
 
 afterEach(async () => {
@@ -138,6 +140,7 @@ test.skipIf(!hasRedis)("the address of Redis is in no line of the log, for it ma
   const counters = new RedisCounters(address, log);
   opened.push(counters);
   await until(() => said.length > 0, "a line");
+  expect(said.join("\n")).toContain(new URL(redis.url).host);
   expect(said.join("\n")).not.toContain("secret-of-redis");
 });
 

@@ -168,10 +168,16 @@ export class RedisCounters implements Counters {
     void this.#join();
   }
 
-  #tell(reason: string): void {
+  #tell({ code, message }: Error & { code?: string }): void {
     if (this.#isMissed) return;
     this.#isMissed = true;
-    this.#log.warn("counters: Redis is away; this instance counts alone until it is back", { reason });
+    // The client does not say which of these it was.
+    const isUnsaid = code === "ERR_REDIS_CONNECTION_CLOSED";
+    this.#log.warn("counters: Redis is away; this instance counts alone until it is back", {
+      // Without the name and the password in it.
+      address: new URL(this.#url).host,
+      reason: isUnsaid ? "no connection: look at the address, the password, the certificate" : message,
+    });
   }
 
   /** Finds Redis, or finds it again, and brings what was counted meanwhile. */
@@ -181,7 +187,7 @@ export class RedisCounters implements Counters {
       await this.#greet();
     } catch (error) {
       if (this.#isClosed) return;
-      this.#tell((error as Error).message);
+      this.#tell(error as Error & { code?: string });
       this.#client.onclose = null;
       this.#client.close();
       this.#client = connectionTo(this.#url);
