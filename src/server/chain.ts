@@ -10,7 +10,7 @@ import { answeringFault, recoveredFault, replacementFault, responseFault, verdic
 import { StallWatch } from "./plugins/limit.ts";
 import { type ChainEntry, isPromise, Link, SKIPPED, type Subject } from "./plugins/link.ts";
 import { Listener } from "./plugins/listener.ts";
-import { copy, remember } from "./plugins/snapshot.ts";
+import { copy, fixedOf, remember } from "./plugins/snapshot.ts";
 
 /** A plugin's own answer, and whose it is. */
 export interface Replied {
@@ -153,13 +153,19 @@ export class Chain {
     for (const link of this.links) {
       const { hooks } = link;
       if (!hooks[hook] || this.#without(link)) continue;
-      const called = link.call(
-        hook,
-        this.#changing(link, exchange),
-        () => hooks[hook]?.(exchange),
-        (value) => answeringFault(value, exchange),
-      );
-      const result = isPromise(called) ? await called : called;
+      const fixed = link.builtIn ? undefined : fixedOf(exchange);
+      let result: unknown;
+      try {
+        const called = link.call(
+          hook,
+          this.#changing(link, exchange),
+          () => hooks[hook]?.(exchange),
+          (value) => fixed?.fault() ?? answeringFault(value, exchange),
+        );
+        result = isPromise(called) ? await called : called;
+      } finally {
+        fixed?.restore();
+      }
       if (result !== SKIPPED && result !== undefined) return { reply: result as Reply, link };
     }
     return undefined;

@@ -68,6 +68,11 @@ const LIES: [what: string, hooks: object][] = [
       },
     },
   ],
+  [
+    "turn changes who asks",
+    { turn: (exchange: object) => void Object.assign(exchange, { principal: { id: "root", admin: true } }) },
+  ],
+  ["turn takes the headers away", { turn: (exchange: object) => void Object.assign(exchange, { headers: undefined }) }],
   ["turn throws something that is no error", { turn: () => Promise.reject({ toString: boom }) }],
   [
     "turn throws a failure with a false 200",
@@ -99,6 +104,7 @@ for (const [what, hooks] of LIES)
       expect(told("liar")).toMatchObject([{ hook: "turn", id: "req_1", error: expect.any(String) }]);
       // Skipped is as if it had not run, whatever it changed before.
       expect(seen).toEqual(onError === "skip" ? [before] : []);
+      expect([exchange.principal, exchange.headers instanceof Headers]).toEqual([{ id: "local" }, true]);
       if (onError === "skip") expect([exchange.effort, JSON.stringify(exchange.turn)]).toEqual([undefined, before]);
     }
   });

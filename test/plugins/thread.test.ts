@@ -92,9 +92,12 @@ test("replies, failures and questions to the server cross the border", async () 
 });
 
 test("a spin ends its thread at the limit, stalls nobody, and the next exchange has a new one", async () => {
-  await using it = await threaded(`return {
+  await using it = await threaded(
+    `return {
     turn(exchange) { if (exchange.turn.model === "spin") spin(60_000); exchange.turn.user = "seen"; },
-  };`);
+  };`,
+    { timeout: 800 },
+  );
   let longest = 0;
   let last = performance.now();
   const beat = setInterval(() => {
@@ -106,10 +109,10 @@ test("a spin ends its thread at the limit, stalls nobody, and the next exchange 
   // The one behind it has done nothing wrong: it is served by the next thread.
   await Promise.all([it.chain.turn(spinning), it.chain.turn(behind)]);
   clearInterval(beat);
-  expect(longest).toBeLessThan(200);
+  expect(longest).toBeLessThan(600);
   expect([spinning.turn.user, behind.turn.user]).toEqual([undefined, "seen"] as never);
   expect(it.told("a plugin's thread was ended")).toMatchObject([{ times: 1, reason: expect.stringContaining("turn") }]);
-  expect(it.told()).toMatchObject([{ hook: "turn", id: "req_1", error: expect.stringContaining("0.3 s") }]);
+  expect(it.told()).toMatchObject([{ hook: "turn", id: "req_1", error: expect.stringContaining("0.8 s") }]);
 });
 
 test("after three ends of its thread it is off", async () => {
@@ -154,6 +157,10 @@ test("what cannot work in a thread is refused by name, and so are options that d
   );
   expect(await refusal("return { failure: () => undefined };")).toMatch(/failure is not possible/);
   expect(await refusal("return { routes: [] };")).toMatch(/routes is not possible/);
+  const builtIn = { ...plugin("there", {}), file: undefined, worker: true };
+  await expect(inThreads([builtIn], sharedHost().shared)).rejects.toThrow(
+    /plugin there: worker: true is for plugins from files/,
+  );
   expect(await refusal("throw new Error('no licence key');")).toMatch(/no licence key/);
   expect(await refusal("return {};", { options: { limit: "x" } })).toMatch(/plugin there: limit: found .*legal/);
 });

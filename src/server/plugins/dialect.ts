@@ -22,6 +22,9 @@ export function watched(dialect: Dialect, link: Link): Dialect {
       throw link.fatal("dialect", { id }, thrown);
     }
   };
+  /** For what runs once per exchange; an encoder's work on one event is too short to be worth a look at the clock. */
+  const timed = <T>(what: () => T, fault: Fault, id?: string): T =>
+    run(() => link.timed("dialect", id, what), fault, id);
   const { name, routes, schemas, paths, models, model, count, operationOf, streamType } = dialect;
   return {
     name,
@@ -33,14 +36,14 @@ export function watched(dialect: Dialect, link: Link): Dialect {
     ...(count && { count: (decoded) => run(() => count.call(dialect, decoded), anything) }),
     ...(operationOf && { operationOf: (input) => run(() => operationOf.call(dialect, input), anything) }),
     ...(streamType && { streamType: (context) => run(() => streamType.call(dialect, context), anything, context.id) }),
-    decode: (input) => run(() => dialect.decode(input), decodedFault),
+    decode: (input) => timed(() => dialect.decode(input), decodedFault),
     encoder: (context) =>
       watchedEncoder(
         run(() => dialect.encoder(context), encoderFault, context.id),
         context,
         run,
       ),
-    reply: (response, context) => run(() => dialect.reply(response, context), something, context.id),
+    reply: (response, context) => timed(() => dialect.reply(response, context), something, context.id),
     heartbeat: (context) => run(() => dialect.heartbeat(context), chunkFault, context.id),
     failure(failure, context) {
       try {

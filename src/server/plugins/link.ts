@@ -250,6 +250,18 @@ export class Link {
     }
   }
 
+  /** Counts and measures a synchronous call. */
+  timed<T>(hook: HookName, id: string | undefined, call: () => T): T {
+    const tally = this.tally(hook);
+    tally.calls++;
+    const began = performance.now();
+    try {
+      return call();
+    } finally {
+      tally.ms += this.#measured(hook, { id }, began);
+    }
+  }
+
   /** How long a synchronous call took. One that everybody had to wait for is told, and counted. */
   #measured(hook: HookName, subject: Subject, began: number): number {
     const took = performance.now() - began;

@@ -25,6 +25,32 @@ function restore<K extends "effort" | "upstreamName">(exchange: Exchange, name: 
   else exchange[name] = value;
 }
 
+/** What of an exchange is the server's own: a plugin's types say so, but its code may not know them. */
+const FIXED = [
+  ...(["id", "dialect", "operation", "headers", "principal", "signal", "codexClient", "stream", "strict"] as const),
+  ...(["reasoning", "wants", "session", "askedModel", "dropped", "answerHeaders"] as const),
+];
+
+export interface Fixed {
+  /** What a hook has put something else in the place of; undefined when all is as it was. */
+  fault(): string | undefined;
+  restore(): void;
+}
+
+export function fixedOf(exchange: Exchange): Fixed {
+  const fields = exchange as unknown as Record<string, unknown>;
+  const was = FIXED.map((name) => fields[name]);
+  return {
+    fault() {
+      const changed = FIXED.find((name, at) => fields[name] !== was[at]);
+      return changed && `it changed exchange.${changed}, which is not a plugin's to change`;
+    },
+    restore() {
+      for (const [at, name] of FIXED.entries()) if (fields[name] !== was[at]) fields[name] = was[at];
+    },
+  };
+}
+
 /** The same value in objects of its own. */
 export function copy<T>(value: T): T {
   if (Array.isArray(value)) return value.map(copy) as T;

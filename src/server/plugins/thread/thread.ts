@@ -144,6 +144,8 @@ export class PluginThread {
         if (!(thrown instanceof TimeOver)) throw thrown;
         if (call.again) {
           call.again = false;
+          // The time that the next thread takes to start is not the call's.
+          await this.#started().catch(() => undefined);
           continue;
         }
         this.#calls.delete(id);
