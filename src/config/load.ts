@@ -11,7 +11,7 @@ import { type QuotaConfig, readPrices, readQuotas } from "./quotas.ts";
 import { configSchema } from "./schema.ts";
 import { readUpstreams, type UpstreamConfig, upstreamOfEnvironment } from "./upstreams.ts";
 
-export type { FileShape, Files, PluginConfig, PluginShape } from "./chain.ts";
+export type { Files, PluginConfig, PluginShape } from "./chain.ts";
 export { ConfigError, type Surroundings } from "./file.ts";
 export type { QuotaConfig } from "./quotas.ts";
 export type { AccountConfig, UpstreamConfig } from "./upstreams.ts";

@@ -2,6 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { parseSync } from "oxc-parser";
 import { check } from "./rules.ts";
 
 const root = join(import.meta.dir, "../..");
@@ -15,6 +16,38 @@ test("every file of src, plugins and test keeps the rules", () => {
   expect(files).toContain("src/core/turn.ts");
   expect(files).toContain("plugins/index.ts");
 });
+
+test("every built-in plugin and every example imports nothing of ours but the door, and nothing of each other", () => {
+  const parts = files.filter((path) => path.startsWith("plugins/") && path !== "plugins/index.ts");
+  const plugins = new Set<string>();
+  const strangers: string[] = [];
+  for (const path of parts) {
+    const [, name = "", file = ""] = path.split("/");
+    const own = name === "examples" ? `plugins/examples/${file}` : `plugins/${name}`;
+    plugins.add(own);
+    for (const specifier of importedBy(path)) {
+      const target = specifier.startsWith(".") ? join(path, "..", specifier).replaceAll("\\", "/") : undefined;
+      const isOwn = target === undefined ? !/^codexd/.test(specifier) : target === own || target.startsWith(`${own}/`);
+      if (!isOwn && specifier !== "codexd/plugin") strangers.push(`${path}: ${specifier}`);
+    }
+  }
+  expect(strangers).toEqual([]);
+  for (const name of ["auth", "model-effort", "translate", "usage-log", "compact", "rules", "examples/ollama"])
+    expect(plugins).toContain(`plugins/${name}`);
+});
+
+/** What a file imports, types too: what is erased when it runs is still bound when it is compiled. */
+function importedBy(path: string): string[] {
+  const { module } = parseSync(path, readFileSync(join(root, path), "utf8"));
+  const exported = module.staticExports.flatMap(({ entries }) =>
+    entries.flatMap(({ moduleRequest }) => moduleRequest?.value ?? []),
+  );
+  const imported = module.staticImports.map(({ moduleRequest }) => moduleRequest.value);
+  const lazy = module.dynamicImports.map(({ moduleRequest: { start, end } }) =>
+    readFileSync(join(root, path), "utf8").slice(start + 1, end - 1),
+  );
+  return [...imported, ...exported, ...lazy];
+}
 
 /** What the check says of a file at `path` with these lines after a proper opening. */
 function said(path: string, ...lines: string[]): string {
