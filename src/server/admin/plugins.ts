@@ -33,6 +33,8 @@ const PLUGIN = {
       },
     },
     dialects: { ...strings, description: "Wire formats that it brings" },
+    routes: { ...strings, description: "Routes that it brings, with their methods" },
+    commands: { ...strings, description: "Commands that it brings" },
     state: { type: "string", enum: ["on", "off"] },
     reason: { ...string, description: "Why it is off" },
   },

@@ -31,6 +31,8 @@ export function reportOf(link: Link) {
       return { name: hook, calls, errors, seconds: seconds(ms), ...types };
     }),
     ...(hooks.dialects && { dialects: hooks.dialects.map((dialect) => dialect.name) }),
+    ...(hooks.routes && { routes: hooks.routes.map(({ method, path }) => `${method} ${path}`) }),
+    ...(hooks.commands && { commands: hooks.commands.map((command) => command.name) }),
     state: off ? ("off" as const) : ("on" as const),
     ...(off && { reason: off.reason }),
   };
