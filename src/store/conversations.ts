@@ -40,7 +40,8 @@ export function openConversations(engine: Engine, envelope: () => Envelope): Con
     async put(licence, { id, createdAt, metadata }, expiresAt) {
       const sealed = envelope().seal(metadata, about(licence, id));
       await engine.run(
-        `insert into conversations (licence, id, created_at, written_at, expires_at, bytes, body) values (?, ?, ?, ?, ?, ?, ?)`,
+        `insert into conversations (licence, id, created_at, written_at, expires_at, bytes, body) values (?, ?, ?, ?, ?, ?, ?)
+         on conflict (licence, id) do nothing`,
         [licence, id, createdAt, stamp(), expiresAt, sealed.byteLength, sealed],
       );
     },

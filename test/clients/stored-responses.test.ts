@@ -267,19 +267,19 @@ test("for another licence there is nothing here", async () => {
   const [mine, other] = [sdk(gateway), sdk(gateway, "other")];
   const { id } = await create(mine, "SAY hi");
   const conversation = await mine.conversations.create({ items: [{ role: "user", content: "hi" }] });
-  const asked = [
-    other.responses.retrieve(id),
-    other.responses.retrieve(id, { stream: true }),
-    other.responses.inputItems.list(id),
-    other.responses.cancel(id),
-    other.responses.delete(id),
-    create(other, "x", { previous_response_id: id }),
-    create(other, "x", { conversation: conversation.id }),
-    other.conversations.retrieve(conversation.id),
-    other.conversations.items.list(conversation.id),
-    other.conversations.delete(conversation.id),
+  const asked: (() => Promise<unknown>)[] = [
+    () => other.responses.retrieve(id),
+    () => other.responses.retrieve(id, { stream: true }),
+    () => other.responses.inputItems.list(id),
+    () => other.responses.cancel(id),
+    () => other.responses.delete(id),
+    () => create(other, "x", { previous_response_id: id }),
+    () => create(other, "x", { conversation: conversation.id }),
+    () => other.conversations.retrieve(conversation.id),
+    () => other.conversations.items.list(conversation.id),
+    () => other.conversations.delete(conversation.id),
   ];
-  for (const refused of asked) expect(await statusOf(refused as Promise<unknown>)).toBe(404);
+  for (const refused of asked) expect(await statusOf(refused())).toBe(404);
   expect((await mine.responses.retrieve(id)).id).toBe(id);
   expect((await mine.conversations.retrieve(conversation.id)).id).toBe(conversation.id);
 });
@@ -391,16 +391,16 @@ describe("what the configuration says is kept", () => {
     const openai = sdk(await it.start({ store: "off" }));
     expect((await create(openai, "SAY hi", { store: undefined })).output_text).toBe("hi");
     expect((await create(openai, "SAY hi", { store: false })).output_text).toBe("hi");
-    const refused = [
-      create(openai, "x"),
-      create(openai, "x", { store: undefined, background: true }),
-      create(openai, "x", { store: false, previous_response_id: "resp_1" }),
-      create(openai, "x", { store: false, conversation: "conv_1" }),
-      openai.responses.retrieve("resp_1"),
-      openai.conversations.create(),
+    const refused: (() => Promise<unknown>)[] = [
+      () => create(openai, "x"),
+      () => create(openai, "x", { store: undefined, background: true }),
+      () => create(openai, "x", { store: false, previous_response_id: "resp_1" }),
+      () => create(openai, "x", { store: false, conversation: "conv_1" }),
+      () => openai.responses.retrieve("resp_1"),
+      () => openai.conversations.create(),
     ];
     for (const asked of refused) {
-      const error = await (asked as Promise<unknown>).catch((thrown: { status: number; message: string }) => thrown);
+      const error = await asked().catch((thrown: { status: number; message: string }) => thrown);
       expect(error).toMatchObject({ status: 400 });
       expect((error as Error).message).toContain("responses.store is off");
     }

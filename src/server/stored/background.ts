@@ -8,7 +8,6 @@ import { EventLog } from "./event-log.ts";
 import { followed } from "./follow.ts";
 import type { Keeping } from "./keeping.ts";
 import type { Making } from "./owner.ts";
-import { reached } from "./patience.ts";
 
 type Fields = Record<string, unknown>;
 
@@ -31,18 +30,16 @@ export async function inBackground(exchange: RunningExchange, keeping: Keeping, 
   exchange.detach();
   const making = new BackgroundResponse(exchange, keeping);
   const queued = JSON.stringify(making.queued);
-  await reached(
-    stored.begin({
-      licence: making.licence,
-      id: making.id,
-      session: exchange.session.id || null,
-      status: "queued",
-      body: queued,
-      context: keeping.context,
-      owner: stored.owner.name,
-      createdAt: keeping.createdAt,
-    }),
-  );
+  await stored.begin({
+    licence: making.licence,
+    id: making.id,
+    session: exchange.session.id || null,
+    status: "queued",
+    body: queued,
+    context: keeping.context,
+    owner: stored.owner.name,
+    createdAt: keeping.createdAt,
+  });
   stored.owner.add(making);
   void making.run(make);
   if (exchange.stream) return followed(exchange, making.id, -1);

@@ -5,7 +5,7 @@ import type { Item } from "../../core/turn.ts";
 import { readJson } from "../body.ts";
 import type { RunningExchange } from "../exchange.ts";
 import { listOf, named, pageOf, shown } from "./listing.ts";
-import { reached } from "./patience.ts";
+import { reached, written } from "./patience.ts";
 import { missing } from "./recall.ts";
 
 type Fields = Record<string, unknown>;
@@ -21,8 +21,8 @@ export async function create(exchange: RunningExchange): Promise<unknown> {
     metadata: JSON.stringify(metadata),
   };
   const { stored } = services;
-  await reached(stored.conversations.put(exchange.principal.id, conversation, stored.expiry()));
-  await reached(stored.add(exchange.principal.id, conversation.id, items));
+  await written(() => stored.conversations.put(exchange.principal.id, conversation, stored.expiry()));
+  await stored.add(exchange.principal.id, conversation.id, items);
   return described(conversation);
 }
 
@@ -33,13 +33,13 @@ export async function retrieve(exchange: RunningExchange): Promise<unknown> {
 export async function update(exchange: RunningExchange): Promise<unknown> {
   const conversation = await find(exchange);
   const metadata = JSON.stringify(metadataOf(await bodyOf(exchange)));
-  await reached(rows(exchange).describe(exchange.principal.id, conversation.id, metadata));
+  await written(() => rows(exchange).describe(exchange.principal.id, conversation.id, metadata));
   return described({ ...conversation, metadata });
 }
 
 export async function remove(exchange: RunningExchange): Promise<unknown> {
   const { id } = await find(exchange);
-  await reached(rows(exchange).remove(exchange.principal.id, id));
+  await written(() => rows(exchange).remove(exchange.principal.id, id));
   return { id, object: "conversation.deleted", deleted: true };
 }
 
@@ -51,7 +51,7 @@ export async function createItems(exchange: RunningExchange): Promise<unknown> {
   const { id } = await find(exchange);
   const { stored, mint } = exchange.gateway.services;
   const added = named(itemsOf(await bodyOf(exchange), true), mint);
-  await reached(stored.add(exchange.principal.id, id, added));
+  await stored.add(exchange.principal.id, id, added);
   return listOf(added.map(shown));
 }
 
@@ -65,7 +65,7 @@ export async function item(exchange: RunningExchange): Promise<unknown> {
 export async function removeItem(exchange: RunningExchange): Promise<unknown> {
   const conversation = await find(exchange);
   const wanted = exchange.arrival.params.item ?? "";
-  const removed = await reached(rows(exchange).removeItem(exchange.principal.id, conversation.id, wanted));
+  const removed = await written(() => rows(exchange).removeItem(exchange.principal.id, conversation.id, wanted));
   if (!removed) throw missing("item", wanted);
   return described(conversation);
 }

@@ -18,7 +18,7 @@ import type { Shelf } from "../item-memory.ts";
 import { Bounds } from "./bounds.ts";
 import type { Named } from "./listing.ts";
 import { type Making, Owner } from "./owner.ts";
-import { reached, retried, SOON, within } from "./patience.ts";
+import { reached, retried, within, written } from "./patience.ts";
 
 /** What is still written when the server ends has this long. */
 const LAST = 2000;
@@ -80,7 +80,7 @@ export class Stored {
 
   /** Begins to keep one that this process makes in the background: without it there would be nothing to fetch. */
   async begin(response: Omit<NewResponse, "expiresAt">): Promise<void> {
-    await retried(() => this.responses.put({ ...response, expiresAt: this.expiry() }), SOON);
+    await written(() => this.responses.put({ ...response, expiresAt: this.expiry() }));
   }
 
   /** Keeps a finished response. A turn does not fail because of the store, nor wait for it long. */
@@ -152,7 +152,8 @@ export class Stored {
   async add(licence: string, conversation: string, items: readonly Named[]): Promise<void> {
     if (items.length === 0) return;
     const rows = items.map(({ id, item }) => ({ id, body: JSON.stringify(item) }));
-    await this.#bounds.grown(await this.conversations.append(licence, conversation, rows, this.expiry()));
+    const add = () => this.conversations.append(licence, conversation, rows, this.expiry());
+    await this.#bounds.grown(await written(add));
   }
 
   /** Waits for what is being written. */

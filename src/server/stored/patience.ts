@@ -5,7 +5,7 @@ import { Failure } from "../../core/failure.ts";
 /** How long a client waits for a write; what is not written by then is still tried. */
 const PATIENCE = 3000;
 /** Longest pause between two tries to write, for what somebody waits for and for what nobody does. */
-export const SOON = 500;
+const SOON = 500;
 const LATER = 15_000;
 
 /** Waits for it, but not longer than this; it goes on by itself. */
@@ -41,4 +41,9 @@ export async function reached<T>(asked: Promise<T>): Promise<T> {
       cause,
     });
   }
+}
+
+/** The same for a write that a client asks for and waits for. */
+export async function written<T>(write: () => Promise<T>): Promise<T> {
+  return await reached(retried(write, SOON));
 }

@@ -6,7 +6,7 @@ import type { KeptResponse } from "../../store/responses.ts";
 import type { RunningExchange } from "../exchange.ts";
 import { followed } from "./follow.ts";
 import { pageOf, placed, shown } from "./listing.ts";
-import { reached } from "./patience.ts";
+import { written } from "./patience.ts";
 import { missing } from "./recall.ts";
 
 /** How long another process is waited for to end what it makes. */
@@ -25,7 +25,7 @@ export async function remove(exchange: RunningExchange): Promise<unknown> {
   const { stored } = exchange.gateway.services;
   // Who makes it in another process finds it gone, and ends.
   await patiently(stored.owner.find(exchange.principal.id, id)?.cancel());
-  await reached(stored.responses.remove(exchange.principal.id, id));
+  await written(() => stored.responses.remove(exchange.principal.id, id));
   return { id, object: "response", deleted: true };
 }
 
@@ -46,7 +46,7 @@ export async function cancel(exchange: RunningExchange): Promise<unknown> {
   const { stored } = exchange.gateway.services;
   const making = stored.owner.find(kept.licence, kept.id);
   if (making) await patiently(making.cancel());
-  else await reached(stored.responses.cancel(kept.licence, kept.id));
+  else await written(() => stored.responses.cancel(kept.licence, kept.id));
   const deadline = performance.now() + PATIENCE;
   for (;;) {
     const now = await find(exchange);
