@@ -9,7 +9,8 @@ const LEGAL = ".ts, .js, .mjs or .cjs";
 const CONDITIONS = ["bun", "import", "node", "default", "require", "module"];
 
 /** The module's file. Throws an `Error` that says where, and what is there instead. */
-export function entryOf(path: string): string {
+export function entryOf(configured: string): string {
+  const path = resolve(configured);
   const found = statSync(path, { throwIfNoEntry: false });
   if (!found) throw new Error(`${path}: there is no such file or folder`);
   if (!found.isDirectory()) return withExtension(path);

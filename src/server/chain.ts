@@ -326,7 +326,7 @@ export class Chain {
   }
 
   /** Calls the handler of a plugin's route. What it throws fails this request, and never switches the plugin off: anybody may ask. */
-  async route(plugin: string, id: string, handle: () => unknown): Promise<unknown> {
+  async route<T>(plugin: string, id: string, handle: () => Promise<T>): Promise<T> {
     const link = this.links.find(({ name }) => name === plugin);
     if (!link) return await handle();
     const tally = link.tally("route");

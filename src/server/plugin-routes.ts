@@ -41,11 +41,12 @@ async function answer(
       query: url.searchParams,
       ...(principal && { principal }),
       id,
-      log: gateway.services.log,
+      log: gateway.chain.links.find(({ name }) => name === mounted.plugin)?.host.log ?? gateway.services.log,
       signal: request.signal,
     };
-    const given = await gateway.chain.route(mounted.plugin, id, () => mounted.route.handle(asked));
-    return held(responseOf(given, id), gateway, (error) => gateway.chain.routeBroke(mounted.plugin, id, error));
+    const { plugin, route } = mounted;
+    const given = await gateway.chain.route(plugin, id, async () => responseOf(await route.handle(asked), id));
+    return held(given, gateway, (error) => gateway.chain.routeBroke(plugin, id, error));
   } catch (thrown) {
     return renderFailure(failureOf(thrown), dialectOfPlugin(mounted.plugin, gateway), {
       codexClient: false,

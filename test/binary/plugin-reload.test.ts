@@ -3,7 +3,7 @@
 import { expect, test } from "bun:test";
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { temporary } from "../binary.ts";
+import { codexd, temporary } from "../binary.ts";
 import { type Ring, readAll, ring } from "../risks/ring.ts";
 
 /** A plugin that tells its version in a header, and in a file when it is set up and disposed of. */
@@ -193,4 +193,18 @@ test("what a plugin made the server do lazily goes on after the plugin is gone",
   await at.told();
   const ids = (await at.it.settled(4)).map(({ id }) => id);
   expect(ids.filter((id) => id.startsWith("twin-"))).toHaveLength(1);
+});
+
+test("a module that never gets ready is given up, and the start with it", async () => {
+  const folder = temporary();
+  writeFileSync(
+    join(folder, "stuck.ts"),
+    "await new Promise(() => setInterval(() => {}, 1000));\nexport default {};\n",
+  );
+  writeFileSync(join(folder, "codexd.yaml"), "plugins: [./stuck.ts]\n");
+  const { code, stderr } = await codexd(["serve", "--sandbox", "--port", "0"], { cwd: folder });
+  expect([code, stderr]).toEqual([
+    1,
+    `codexd: ${folder}/codexd.yaml: plugins[0]: ${folder}/stuck.ts: its top level was not done after 10 s\n`,
+  ]);
 });

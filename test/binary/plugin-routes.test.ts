@@ -8,6 +8,8 @@ import { codexd, startGateway, temporary } from "../binary.ts";
 const PLUGIN = `
 import { definePlugin, invalid, secret } from "codexd/plugin";
 import { Type } from "@sinclair/typebox";
+const used = new Response("x");
+void used.text();
 export default definePlugin<{ greeting: string; token?: string }>({
   name: "desk",
   apiVersion: 1,
@@ -21,6 +23,10 @@ export default definePlugin<{ greeting: string; token?: string }>({
       { method: "GET", path: "/desk/broken", handle: async () => { throw new TypeError("a bug with a sk-secret-0123456789 in it"); } },
       { method: "GET", path: "/desk/stream", handle: () => new Response((async function* () { yield "one "; yield "two"; })(), { status: 207, headers: { "x-own": "1" } }) },
       { method: "GET", path: "/desk/cut", handle: () => new Response(new ReadableStream({ pull(c) { c.enqueue("x"); throw new Error("half-way"); } })) },
+      { method: "GET", path: "/desk/odd/:what", handle: ({ params, log }) => {
+        log.warn("odd", { token: "t", what: "kept-from-all" });
+        return { bigint: 1n, text: "a text", nothing: null, symbol: Symbol("x"), used: used }[params.what];
+      } },
       { method: "POST", path: "/v1/videos", handle: () => ({ made: true }) },
       { method: "GET", path: "/admin/desk", access: "admin", handle: ({ principal }) => ({ admin: principal.id }) },
     ],
@@ -122,6 +128,19 @@ describe("a plugin's route", () => {
         "the plugin desk failed in its route hook; the server's log has the error under this request's id",
       );
     }
+    for (const [what, status] of [
+      ["bigint", 500],
+      ["text", 200],
+      ["nothing", 200],
+      ["symbol", 500],
+      ["used", 500],
+      ["", 404],
+      ["else", 204],
+    ]) {
+      const answer = await fetch(`${gateway.base}/desk/odd/${what}`, USER);
+      expect([what, answer.status]).toEqual([what, status]);
+    }
+    await gateway.printed(/"message":"odd","plugin":"desk".*"what":"\*\*\*"/);
     const cut = await fetch(`${gateway.base}/desk/cut`, USER).then(
       (answer) => answer.text().catch(() => "cut"),
       () => "cut",
@@ -153,6 +172,7 @@ describe("a plugin's route", () => {
       "/codex/desk/cut",
       "/codex/desk/hello/{who}",
       "/codex/desk/length",
+      "/codex/desk/odd/{what}",
       "/codex/desk/refused",
       "/codex/desk/stream",
     ]);

@@ -25,6 +25,15 @@ describe("editor and loader agree", () => {
     ["upstreams: { 1a: { kind: openai } }", false],
     ["plugins: [translate, { auth: { keys: [] } }]", true],
     ["plugins: [nothing]", false],
+    ["plugins: [auth, ./policy.ts, ../lib/mine, ~/p.mjs, /opt/p.cjs]", true],
+    [
+      "plugins: [{ ./policy.ts: { any: [thing] }, onError: fail, timeout: 2s, worker: false }, { auth: null, timeout: 1s }]",
+      true,
+    ],
+    ["plugins: [{ ./policy.ts: {}, onError: ignore }]", false],
+    ["plugins: [{ ./policy.ts: {}, timeout: soon }]", false],
+    ["plugins: ['https://host/policy.ts']", false],
+    ["plugins: [{ 'https://host/policy.ts': {} }]", false],
     ["models: { default: gpt-5.5, aliases: { a: b } }", true],
     ["nothing: 1", false],
   ])("%s", (text, expected) => {

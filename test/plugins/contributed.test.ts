@@ -6,6 +6,7 @@ import { ADMIN_ROUTES } from "../../src/server/admin/routes.ts";
 import { Contributed, type Contributor } from "../../src/server/contributed.ts";
 import { matchPath } from "../../src/server/routes.ts";
 import { place } from "../cli/fixture.ts";
+import { chainOf, plugin } from "./chain.ts";
 
 const handle = () => undefined;
 type Route = NonNullable<Contributor["hooks"]["routes"]>[number];
@@ -114,6 +115,13 @@ describe("refused is", () => {
   ])("%s", (_what, plugins, expected) => {
     expect(() => new Contributed(plugins, "/codex")).toThrow(expected);
   });
+});
+
+test("one dialect of two plugins is refused by the names of both", () => {
+  const dialects = [{ name: "ollama", routes: [] }] as never;
+  expect(() => chainOf(plugin("a", { dialects }), plugin("b", { dialects }))).toThrow(
+    "plugins a and b: both bring the dialect ollama; only one of them can be in the chain",
+  );
 });
 
 test("the most particular route answers, below the base path or at the root", () => {

@@ -76,6 +76,11 @@ describe("a plugin is found in", () => {
   });
 });
 
+test("a folder may be written with a slash at its end", async () => {
+  const { path } = folder({ "package.json": '{"main":"lib/a.js"}', "lib/a.js": named("a") });
+  expect(await nameAt(`${path}/`)).toBe("a");
+});
+
 describe("one line says what is wrong with", () => {
   const legal =
     "legal is a plugin made with definePlugin({ name, apiVersion: 1, setup }), as the default or the only such export";
