@@ -8,7 +8,9 @@ describe("wrong usage is 2, with one line", () => {
   test.each([
     [["nope"], /unknown command 'nope'/],
     [["log"], /unknown command 'log'/],
-    [["store"], /unknown command 'store'/],
+    [["store", "copy"], /required option '--to <address>' not specified/],
+    [["store", "copy", "--to", "redis://host"], /an address such as postgres:/],
+    [["store", "mend"], /unknown command|too many arguments/],
     [["plugins"], /unknown command 'plugins'/],
     [["serve", "--prot", "1"], /unknown option '--prot' \(Did you mean --port\?\)/],
     [["serve", "--port", "99999"], /whole number from 0 to 65535/],
