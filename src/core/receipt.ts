@@ -1,5 +1,7 @@
 // The one record that an exchange leaves behind: who, what, outcome, tokens, times.
 
+import type { FailureKind } from "./failure.ts";
+
 /** How an exchange ended. `refused`: before any upstream was asked. */
 export type Outcome = "ok" | "failed" | "aborted" | "refused";
 
@@ -26,6 +28,8 @@ export interface Receipt {
   status: number;
   /** The failure's code, if any. */
   code: string | null;
+  /** And its kind. */
+  failureKind: FailureKind | null;
   inputTokens: number;
   cachedTokens: number;
   outputTokens: number;

@@ -355,6 +355,7 @@ export class RunningExchange implements Exchange {
       outcome,
       status: status ?? failure?.status ?? (outcome === "aborted" ? 499 : 200),
       code: failure?.code ?? null,
+      failureKind: failure?.kind ?? null,
       inputTokens: counted?.input_tokens ?? 0,
       cachedTokens: counted?.input_tokens_details.cached_tokens ?? 0,
       outputTokens: counted?.output_tokens ?? 0,

@@ -3,6 +3,7 @@
 import { randomBytes } from "node:crypto";
 import type { Engine, Value } from "./engine.ts";
 import { HOUR, Hours } from "./hours.ts";
+import { keptSince } from "./retention.ts";
 import { type Entry, insertReceipts, marks, portions, selectReceipts } from "./rows.ts";
 import { bump } from "./snapshot.ts";
 import { TABLES, type Table } from "./tables.ts";
@@ -103,10 +104,17 @@ class Copy {
 
   /** Of hours whose receipts are no longer kept, the sums are all there is; the others are added up as receipts come. */
   async #sums(from: Engine): Promise<void> {
+    const since = await keptSince(from);
+    await this.#to.run("update receipts_kept set since = ? where since < ?", [since, since]);
+    const added = await this.#to.all<{ hour: number }>(
+      "select distinct hour from usage_hours where writer like 'copy-%'",
+    );
+    // Copied while there still were receipts.
+    const known = new Set(added.map(({ hour }) => hour));
     const withReceipts = new Set((await receiptHours(from)).map(({ hour }) => hour));
     const hours = await from.all<{ hour: number }>("select distinct hour from usage_hours order by hour");
     for (const { hour } of hours) {
-      if (withReceipts.has(hour)) continue;
+      if (withReceipts.has(hour) || known.has(hour)) continue;
       const rows = await from.all<Row>("select * from usage_hours where hour = ?", [hour]);
       await this.#put({ name: "usage_hours", key: ["kind", "hour", "key", "writer"] }, rows);
     }
@@ -167,7 +175,9 @@ class Copy {
     const result: Copied[] = [];
     for (const table of ["receipts", ...TABLES.map(({ name }) => name)]) {
       const written = this.#written.get(table) ?? 0;
-      result.push({ table, from: await rowsOf(from, table), to: await rowsOf(this.#to, table), written });
+      // Old receipts that are still on their way out are nobody's any more.
+      const rows = table === "receipts" ? `receipts where at >= ${await keptSince(from)}` : table;
+      result.push({ table, from: await rowsOf(from, rows), to: await rowsOf(this.#to, rows), written });
     }
     return result;
   }
@@ -192,7 +202,7 @@ async function* pagesOf(engine: Engine, hour: number): AsyncGenerator<Entry[]> {
 
 async function receiptHours(engine: Engine): Promise<{ hour: number; count: number }[]> {
   return await engine.all(
-    `select at - at % ${HOUR} as hour, count(*) as count from receipts group by at - at % ${HOUR} order by at - at % ${HOUR}`,
+    `select at - at % ${HOUR} as hour, count(*) as count from receipts where at >= ${await keptSince(engine)} group by at - at % ${HOUR} order by at - at % ${HOUR}`,
   );
 }
 

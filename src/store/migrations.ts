@@ -2,7 +2,7 @@
 
 import type { Engine } from "./engine.ts";
 import { Hours } from "./hours.ts";
-import { selectReceipts } from "./rows.ts";
+import { FIELDS, selectReceipts } from "./rows.ts";
 
 /** Text that both engines take, or one for each where they differ; or what no statement can do. */
 type Statement = string | { sqlite: string; postgres: string } | ((within: Engine) => Promise<void>);
@@ -208,15 +208,38 @@ const STEPS: readonly (readonly Statement[])[] = [
       until bigint not null
     )`,
   ],
+  [
+    "alter table receipts add column failure_kind text",
+    "alter table licences add column keep_prompts integer",
+    // What was said and answered, of licences that want it kept beside their receipts.
+    `create table prompts (
+      licence text not null,
+      id text not null,
+      at bigint not null,
+      written_at bigint not null,
+      body bytea not null,
+      primary key (licence, id, at)
+    )`,
+    "create index prompts_at on prompts (at)",
+    "create index prompts_written_at on prompts (written_at)",
+    // Receipts from before this time are only sums.
+    "create table receipts_kept (since bigint not null)",
+    "insert into receipts_kept (since) values (0)",
+  ],
 ];
 
 /** Receipts from before there were sums. */
 async function sumReceipts(within: Engine): Promise<void> {
   const hours = new Hours("before");
+  // A later step adds the column.
+  const fields = FIELDS.filter((field) => field !== "failureKind");
   for (let at = 0, uid = ""; ; ) {
-    const page = await selectReceipts(within, "where at >= ? and (at > ? or uid > ?) order by at, uid limit 1000", [
-      ...[at, at, uid],
-    ]);
+    const page = await selectReceipts(
+      within,
+      "where at >= ? and (at > ? or uid > ?) order by at, uid limit 1000",
+      [at, at, uid],
+      fields,
+    );
     await hours.add(
       within,
       page.map(({ receipt }) => receipt),

@@ -8,6 +8,7 @@ import type { Engine } from "./engine.ts";
 import { Hours } from "./hours.ts";
 import { Journal, type Part, readJournal, remove } from "./journal.ts";
 import { type Entry, insertReceipts, selectReceipts } from "./rows.ts";
+import { type Found, type Search, searchReceipts } from "./search.ts";
 import { openUsage, type Usage } from "./usage.ts";
 
 export interface Receipts extends Usage {
@@ -15,6 +16,8 @@ export interface Receipts extends Usage {
   write(receipt: Receipt): void;
   /** The last receipts, newest first. */
   last(limit: number): Promise<Receipt[]>;
+  /** Those that fit, newest first. Throws `BadCursor`. */
+  search(search: Search): Promise<Found>;
   /** How many wait to be written, and how many were lost because there was no room for more. */
   state(): { queued: number; lost: number };
   /** Tries once more to write what waits, and stops trying after that. */
@@ -48,6 +51,11 @@ export async function openReceipts(engine: Engine, options: ReceiptsOptions): Pr
     async sum(question) {
       await receipts.settle();
       return await usage.sum(question);
+    },
+    reaches: (question) => usage.reaches(question),
+    async search(search) {
+      await receipts.settle();
+      return await searchReceipts(engine, search);
     },
     async last(limit) {
       await receipts.settle();

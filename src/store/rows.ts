@@ -26,6 +26,7 @@ const COLUMNS = {
   outcome: "outcome",
   status: "status",
   code: "code",
+  failureKind: "failure_kind",
   inputTokens: "input_tokens",
   cachedTokens: "cached_tokens",
   outputTokens: "output_tokens",
@@ -35,15 +36,18 @@ const COLUMNS = {
   tries: "tries",
 } as const satisfies Record<keyof Receipt, string>;
 
-const FIELDS = Object.keys(COLUMNS) as (keyof Receipt)[];
+export const FIELDS = Object.keys(COLUMNS) as (keyof Receipt)[];
 
-/** For `select … from receipts`. */
-const SELECTED = FIELDS.map((field) => `${COLUMNS[field]} as "${field}"`).join(", ");
-
-/** Receipts of a clause that follows `from receipts`. */
-export async function selectReceipts(engine: Engine, clause: string, values: readonly Value[]): Promise<Entry[]> {
+/** Receipts of a clause that follows `from receipts`; `fields` where the table does not have all of them yet. */
+export async function selectReceipts(
+  engine: Engine,
+  clause: string,
+  values: readonly Value[],
+  fields: readonly (keyof Receipt)[] = FIELDS,
+): Promise<Entry[]> {
+  const selected = fields.map((field) => `${COLUMNS[field]} as "${field}"`).join(", ");
   const rows = await engine.all<Record<string, unknown> & { uid: string }>(
-    `select uid, ${SELECTED} from receipts ${clause}`,
+    `select uid, ${selected} from receipts ${clause}`,
     values,
   );
   return rows.map(({ uid, ...row }) => ({ uid, receipt: { ...row, stream: row.stream === 1 } as unknown as Receipt }));

@@ -94,6 +94,8 @@ export class Sums {
   total = new Times();
   /** How often each failure code was met. */
   readonly codes = new Map<string, number>();
+  /** And each kind of failure. */
+  readonly kinds = new Map<string, number>();
   /** Tokens by model, since each has its own price. */
   readonly models = new Map<string, TokenCounts>();
 
@@ -106,6 +108,7 @@ export class Sums {
     if (receipt.firstMs !== null) this.first.add(receipt.firstMs);
     if (receipt.outcome !== "refused") this.total.add(receipt.totalMs);
     if (receipt.code !== null) this.#code(receipt.code, 1);
+    if (receipt.failureKind) addTo(this.kinds, receipt.failureKind, 1);
     if (receipt.model !== null && tokens.some((count) => count > 0)) this.#model(receipt.model, tokens);
   }
 
@@ -116,12 +119,13 @@ export class Sums {
     this.first.merge(other.first);
     this.total.merge(other.total);
     for (const [code, count] of other.codes) this.#code(code, count);
+    for (const [kind, count] of other.kinds) addTo(this.kinds, kind, count);
     for (const [model, tokens] of other.models) this.#model(model, tokens);
   }
 
   #code(code: string, count: number): void {
     const known = this.codes.has(code) || this.codes.size < CODES ? code : "other";
-    this.codes.set(known, (this.codes.get(known) ?? 0) + count);
+    addTo(this.codes, known, count);
   }
 
   #model(model: string, tokens: TokenCounts): void {
@@ -132,13 +136,14 @@ export class Sums {
 
   /** One JSON text; `Sums.parse` takes it back. */
   toString(): string {
-    const { turns, outcomes, tokens, first, total, codes, models } = this;
+    const { turns, outcomes, tokens, first, total, codes, kinds, models } = this;
     const counts = [turns, ...OUTCOMES.map((outcome) => outcomes[outcome])];
-    return JSON.stringify({ counts, tokens, first, total, codes: [...codes], models: [...models] });
+    const lists = { codes: [...codes], models: [...models], ...(kinds.size > 0 && { kinds: [...kinds] }) };
+    return JSON.stringify({ counts, tokens, first, total, ...lists });
   }
 
   static parse(text: string): Sums {
-    const { counts, tokens, first, total, codes, models } = JSON.parse(text) as Kept;
+    const { counts, tokens, first, total, codes, kinds = [], models } = JSON.parse(text) as Kept;
     const sums = new Sums();
     sums.turns = counts[0] ?? 0;
     for (const [at, outcome] of OUTCOMES.entries()) sums.outcomes[outcome] = counts[at + 1] ?? 0;
@@ -146,6 +151,7 @@ export class Sums {
     sums.first = Times.from(first);
     sums.total = Times.from(total);
     for (const [code, count] of codes) sums.codes.set(code, count);
+    for (const [kind, count] of kinds) sums.kinds.set(kind, count);
     for (const [model, each] of models) sums.models.set(model, each);
     return sums;
   }
@@ -157,9 +163,15 @@ interface Kept {
   first: number[];
   total: number[];
   codes: [string, number][];
+  /** Left out where there are none, and by versions that did not tell kinds apart. */
+  kinds?: [string, number][];
   models: [string, TokenCounts][];
 }
 
 function addTokens(to: TokenCounts, more: TokenCounts): void {
   for (const at of [0, 1, 2, 3] as const) to[at] += more[at];
+}
+
+function addTo(counts: Map<string, number>, name: string, more: number): void {
+  counts.set(name, (counts.get(name) ?? 0) + more);
 }

@@ -41,11 +41,12 @@ export const TABLES: readonly Table[] = [
     since: `exists (select 1 from conversations c where c.licence = conversation_items.licence
       and c.id = conversation_items.conversation and c.written_at >= ?)`,
   },
+  { name: "prompts", key: ["licence", "id", "at"], since: "written_at >= ?" },
   { name: "kept_items", key: ["licence", "id"], since: "written_at >= ?", newer: WRITTEN_LATER("kept_items") },
 ];
 
 /** Of this database alone: who renews what just now, and what its processes have in memory. */
-export const OWN: readonly string[] = ["schema_version", "versions", "leases"];
+export const OWN: readonly string[] = ["schema_version", "versions", "leases", "receipts_kept"];
 
 /** Parts without the whole that they belong to. */
 export const ORPHANS: readonly { name: string; sql: string }[] = [

@@ -81,6 +81,7 @@ export function receipt(fields: Partial<Receipt> = {}): Receipt {
     outcome: "ok",
     status: 200,
     code: null,
+    failureKind: null,
     inputTokens: 0,
     cachedTokens: 0,
     outputTokens: 0,

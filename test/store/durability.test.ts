@@ -295,7 +295,7 @@ test("a data directory that cannot be is told in one line", async () => {
 });
 
 test("a server that cannot be reached is told in one line, without its password", async () => {
-  const away = openStore(folder(), { store: "postgres://me:leaked@127.0.0.1:1/x", patience: 0 });
+  const away = openStore(folder(), { store: "postgres://me:leaked@127.0.0.1:1/x", patience: 50 });
   const error = (await away.catch((thrown: Error) => thrown)) as Error;
   expect(error.message).toBe("cannot open the store postgres://me:********@127.0.0.1:1/x: Failed to connect");
 });

@@ -20,6 +20,7 @@ export function receipt(some: Partial<Receipt> = {}): Receipt {
     outcome: "ok",
     status: 200,
     code: null,
+    failureKind: null,
     inputTokens: 100,
     cachedTokens: 40,
     outputTokens: 7,

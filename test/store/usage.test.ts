@@ -1,9 +1,13 @@
 // Sums of receipts add up, by every key, and their percentiles are real values.
 import { describe, expect, test } from "bun:test";
-import { USAGE_KEYS } from "../../src/store/usage.ts";
+import { USAGE_KEYS, type UsageKey } from "../../src/store/usage.ts";
 import { ENGINES, open, type TestEngine } from "./engines.ts";
 import { receipt } from "./receipt.ts";
 
+const ROWS: Partial<Record<UsageKey, number>> = {
+  ...{ model: 2, licence: 5, session: 2, account: 2, dialect: 2, day: 4, hour: 4 },
+  ...{ upstream: 1, outcome: 1, kind: 1, code: 1 },
+};
 const DAY = 86_400_000;
 const NOON = Date.UTC(2026, 0, 31, 12);
 
@@ -11,11 +15,21 @@ describe.each(ENGINES)("$name", (engine: TestEngine) => {
   test("counts, tokens, rates and times of one group", async () => {
     await using store = await open(await engine.place());
     for (let index = 1; index <= 20; index++) store.receipts.write(receipt({ firstMs: index, totalMs: index * 10 }));
-    store.receipts.write(receipt({ outcome: "failed", firstMs: null, totalMs: 1000 }));
+    store.receipts.write(
+      receipt({
+        outcome: "failed",
+        firstMs: null,
+        totalMs: 1000,
+        failureKind: "transport",
+        code: "upstream_unreachable",
+      }),
+    );
     store.receipts.write(receipt({ outcome: "aborted", firstMs: null, totalMs: 1000 }));
     store.receipts.write(
       receipt({
         outcome: "refused",
+        failureKind: "rate_limit",
+        code: "rate_limit_exceeded",
         firstMs: null,
         totalMs: 99_999,
         inputTokens: 0,
@@ -38,9 +52,15 @@ describe.each(ENGINES)("$name", (engine: TestEngine) => {
         reasoningTokens: 66,
         cacheHitRate: 0.4,
         firstMsAvg: 10.5,
+        firstMsP50: 10,
         firstMsP95: 19,
+        firstMsP99: 20,
         totalMsAvg: 186.4,
+        totalMsP50: expect.closeTo(110, -0.1),
         totalMsP95: 1000,
+        totalMsP99: 1000,
+        failureKinds: { rate_limit: 1, transport: 1 },
+        failureCodes: { rate_limit_exceeded: 1, upstream_unreachable: 1 },
       },
     ]);
   });
@@ -65,7 +85,7 @@ describe.each(ENGINES)("$name", (engine: TestEngine) => {
     for (const by of USAGE_KEYS) {
       const rows = await store.receipts.sum({ by });
       const add = (field: "turns" | "inputTokens") => rows.reduce((sum, row) => sum + row[field], 0);
-      expect([by, rows.length]).toEqual([by, { model: 2, licence: 5, session: 2, account: 2, dialect: 2, day: 4 }[by]]);
+      expect([by, rows.length]).toEqual([by, ROWS[by]]);
       expect([by, add("turns"), add("inputTokens")]).toEqual([by, 60, total?.inputTokens ?? 0]);
     }
     expect((await store.receipts.sum({ by: "day" })).map(({ key }) => key)).toEqual([
