@@ -22,8 +22,8 @@ export async function openPostgres(address: string, patience: number): Promise<E
   const prepare = url.searchParams.get("prepare") !== "false";
   for (const own of ["pool", "prepare"]) url.searchParams.delete(own);
   if (!url.searchParams.has("application_name")) url.searchParams.set("application_name", "codexd");
-  const sql = new SQL(url.href, { max: pool, prepare, bigint: true, connectionTimeout: CONNECT_SECONDS });
-  const engine = new Postgres(sql, patience);
+  const options = { max: pool, prepare, bigint: true, connectionTimeout: CONNECT_SECONDS };
+  const engine = new Postgres(() => new SQL(url.href, options), patience);
   try {
     await engine.all("select 1");
   } catch (error) {
@@ -33,31 +33,48 @@ export async function openPostgres(address: string, patience: number): Promise<E
   return engine;
 }
 
+/** A statement that takes this many times as long as a server may be away has nobody who will answer it. */
+const HANGS = 6;
+
 class Postgres implements Engine {
   readonly kind = "postgres";
-  readonly #sql: SQL;
+  readonly #connect: () => SQL;
   readonly #patience: number;
+  #sql: SQL;
 
-  constructor(sql: SQL, patience: number) {
-    this.#sql = sql;
+  constructor(connect: () => SQL, patience: number) {
+    this.#connect = connect;
     this.#patience = patience;
+    this.#sql = connect();
   }
 
   async all<Row>(sql: string, values?: readonly Value[]): Promise<Row[]> {
-    return plain<Row>(await this.#again(() => ask(this.#sql, sql, values)));
+    return plain<Row>(await this.#again(() => this.#timed((watch) => watch(ask(this.#sql, sql, values)))));
   }
 
   async run(sql: string, values?: readonly Value[]): Promise<number> {
-    return (await this.#again(() => ask(this.#sql, sql, values))).count;
+    return (await this.#again(() => this.#timed((watch) => watch(ask(this.#sql, sql, values))))).count;
   }
 
   async transaction<T>(work: (within: Engine) => Promise<T>): Promise<T> {
     let began = false;
     const whole = () =>
-      this.#sql.begin(async (sql) => {
-        began = true;
-        return await work(new Within(sql));
-      }) as Promise<T>;
+      this.#timed((watch) => {
+        const begin = Promise.withResolvers<void>();
+        const end = Promise.withResolvers<void>();
+        void watch(begin.promise);
+        const done = this.#sql.begin(async (sql) => {
+          began = true;
+          begin.resolve();
+          const result = await work(new Within(sql, watch));
+          void watch(end.promise);
+          return result;
+        }) as Promise<T>;
+        return done.finally(() => {
+          begin.resolve();
+          end.resolve();
+        });
+      });
     // What has begun may have been done: only whoever asked knows whether it may be done twice.
     return await this.#again(whole, () => !began);
   }
@@ -75,26 +92,56 @@ class Postgres implements Engine {
     }
   }
 
+  /** Rejects when a watched answer does not come, as from a machine that lost its network, and never uses those connections again. */
+  async #timed<T>(work: (watch: Watch) => PromiseLike<T>): Promise<T> {
+    const late = Promise.withResolvers<never>();
+    const timers = new Set<ReturnType<typeof setTimeout>>();
+    const sql = this.#sql;
+    const watch: Watch = async (answer) => {
+      const timer = setTimeout(() => {
+        late.reject(new Error("the database does not answer"));
+        if (this.#sql === sql) this.#sql = this.#connect();
+        void sql.close({ timeout: 0 }).catch(() => undefined);
+      }, HANGS * this.#patience);
+      timers.add(timer);
+      try {
+        return await answer;
+      } finally {
+        clearTimeout(timer);
+      }
+    };
+    try {
+      return await Promise.race([work(watch), late.promise]);
+    } finally {
+      for (const timer of timers) clearTimeout(timer);
+    }
+  }
+
   async close(): Promise<void> {
     await this.#sql.close({ timeout: 1 });
   }
 }
 
+/** Waits for an answer, and not for ever. */
+type Watch = <T>(answer: PromiseLike<T>) => Promise<T>;
+
 /** One transaction's own view of the engine. */
 class Within implements Engine {
   readonly kind = "postgres";
   readonly #sql: Pick<SQL, "unsafe">;
+  readonly #watch: Watch;
 
-  constructor(sql: Pick<SQL, "unsafe">) {
+  constructor(sql: Pick<SQL, "unsafe">, watch: Watch) {
     this.#sql = sql;
+    this.#watch = watch;
   }
 
   async all<Row>(sql: string, values?: readonly Value[]): Promise<Row[]> {
-    return plain<Row>(await ask(this.#sql, sql, values));
+    return plain<Row>(await this.#watch(ask(this.#sql, sql, values)));
   }
 
   async run(sql: string, values?: readonly Value[]): Promise<number> {
-    return (await ask(this.#sql, sql, values)).count;
+    return (await this.#watch(ask(this.#sql, sql, values))).count;
   }
 
   async transaction<T>(): Promise<T> {

