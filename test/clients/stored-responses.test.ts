@@ -1,7 +1,9 @@
 // What is kept can be fetched again, gone on from and followed: after a cut, after a restart, from another process, by its licence alone.
 import { describe, expect, test } from "bun:test";
+import { readFileSync, writeFileSync } from "node:fs";
 import type OpenAI from "openai";
 import { codexd } from "../binary.ts";
+import { fault } from "../recordings/schemas.ts";
 import { complete, create, ended, MODEL, sdk, shared, statusOf } from "./stored.ts";
 
 type Event = OpenAI.Responses.ResponseStreamEvent;
@@ -130,6 +132,7 @@ test("a cut stream is resumed where it was cut, here and in another process, and
   expect(whole.status).toBe("completed");
   const again = await some(await sdk(there).responses.retrieve(id, { stream: true }));
   expect(again.length).toBe(before.length + same.length);
+  for (const event of again) expect(fault("openai.ResponseStreamEvent", event)).toBeUndefined();
   expect(await it.receipts(here, 1)).toHaveLength(1);
 });
 
@@ -221,6 +224,7 @@ test("after a restart what was finished is there, and what its process left unfi
   await using it = await shared();
   const here = await it.start();
   const kept = await create(sdk(here), "REMEMBER the word is heron");
+  const streamed = await some(await background(sdk(here), "SAY Good morning."));
   const lost = await sdk(here).responses.create({ model: MODEL, input: "SLOW 20 ;; LONG 3000", background: true });
   await it.open(1);
   const there = await it.start();
@@ -233,6 +237,9 @@ test("after a restart what was finished is there, and what its process left unfi
   expect(failed.error?.message).toContain("restarted");
   complete(failed);
   expect((await sdk(again).responses.retrieve(kept.id)).output_text).toBe(kept.output_text);
+  const { id } = (streamed[0] as OpenAI.Responses.ResponseCreatedEvent).response;
+  const rest = await some(await sdk(again).responses.retrieve(id, { stream: true, starting_after: 4 }));
+  expect(rest).toEqual(streamed.slice(5));
   const next = await create(sdk(again), "RECALL heron", { previous_response_id: kept.id });
   expect(next.output_text).toBe("recalled: heron");
 });
@@ -384,6 +391,21 @@ describe("what the configuration says is kept", () => {
     expect((await openai.responses.retrieve(kept.id)).output_text).toBe("hi");
     const not = await create(openai, "SAY hi", { store: false });
     expect(await statusOf(openai.responses.retrieve(not.id))).toBe(404);
+  });
+
+  test("a reload counts for what comes after it, also for an answer that is being made", async () => {
+    await using it = await shared();
+    const gateway = await it.start();
+    const openai = sdk(gateway);
+    const made = await openai.responses.create({ model: MODEL, input: "SLOW 10 ;; LONG 60", background: true });
+    const file = gateway.configFile as string;
+    const config = JSON.parse(readFileSync(file, "utf8"));
+    writeFileSync(file, JSON.stringify({ ...config, responses: { store: "all", key: "a-key-of-the-operator" } }));
+    gateway.signal("SIGHUP");
+    await gateway.printed(/configuration reloaded/);
+    expect((await ended(openai, made.id)).status).toBe("completed");
+    const kept = await create(openai, "SAY hi", { store: undefined });
+    expect((await openai.responses.retrieve(kept.id)).output_text).toBe("hi");
   });
 
   test("off: nothing, and whatever needs it is a 400 that says so", async () => {
