@@ -68,6 +68,7 @@ describe.each(["chatgpt", "openai", "chat"] as const)("before an upstream of kin
     complete(final as object);
     const replayed = await some(await openai.responses.retrieve(final.id, { stream: true }));
     expect(textOf(replayed)).toBe("Good morning.");
+    for (const event of replayed) expect(fault("openai.ResponseStreamEvent", event)).toBeUndefined();
   });
 
   test("an answer in the background is polled to its end, and its conversation goes on", async () => {
