@@ -6,7 +6,7 @@ import { turn } from "./turn.ts";
 
 const [data = "", url = "", what = "", value = ""] = process.argv.slice(2);
 const file = what === "file" ? [{ name: "work", authFile: value, refresh: true }] : [];
-const store = await openStore(data);
+const store = await openStore(data, { store: process.env.STORE });
 const accounts = new ConfiguredAccounts(file, Date.now, "none", {
   store: store.accounts,
   issuer: url,

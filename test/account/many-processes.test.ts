@@ -4,6 +4,7 @@ import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { temporary } from "../binary.ts";
+import { ENGINES, type TestEngine } from "../store/engines.ts";
 import { lines } from "../store/fixture.ts";
 import { issuing, kept, stored } from "./setting.ts";
 import { turn } from "./turn.ts";
@@ -11,7 +12,12 @@ import { turn } from "./turn.ts";
 const CHILD = fileURLToPath(import.meta.resolve("./child.ts"));
 
 function child(...args: string[]): Bun.Subprocess<"ignore", "pipe", "inherit"> {
-  return Bun.spawn([process.execPath, CHILD, ...args], { stdin: "ignore", stdout: "pipe", stderr: "inherit" });
+  return childOn("sqlite", ...args);
+}
+
+function childOn(store: string, ...args: string[]): Bun.Subprocess<"ignore", "pipe", "inherit"> {
+  const env = { ...process.env, STORE: store };
+  return Bun.spawn([process.execPath, CHILD, ...args], { env, stdin: "ignore", stdout: "pipe", stderr: "inherit" });
 }
 
 async function last(process: Bun.Subprocess<"ignore", "pipe", "inherit">): Promise<unknown> {
@@ -20,21 +26,28 @@ async function last(process: Bun.Subprocess<"ignore", "pipe", "inherit">): Promi
   return JSON.parse(text.trim().split("\n").at(-1) ?? "");
 }
 
-test("ten processes with one account that expires under load renew it once per expiry, and no turn fails", async () => {
-  await using sandbox = await issuing({ tokenLifetime: 4 });
-  await using it = await kept(sandbox.url, stored(sandbox.url, await sandbox.login()));
-  const began = Date.now();
-  const children = Array.from({ length: 10 }, () => child(it.data, sandbox.url, "turns", "8000"));
-  const seen = (await Promise.all(children.map(last))) as Record<string, number>[];
-  const lived = (Date.now() - began) / 1000;
-  for (const statuses of seen) expect(Object.keys(statuses)).toEqual(["200"]);
-  const counts = await sandbox.counts();
-  expect(counts).toMatchObject({ reused: 0, refused: 0, overlapping: 1 });
-  // Due at half of a life of four seconds.
-  expect(counts.refreshes).toBeGreaterThanOrEqual(3);
-  expect(counts.refreshes).toBeLessThanOrEqual(Math.ceil(lived / 2) + 1);
-  expect(it.store.accounts.get("work")?.tokens.refresh).toBeString();
-}, 40_000);
+const SHARED = ENGINES.filter(({ isShared }) => isShared);
+
+test.each(SHARED)(
+  "ten processes with one account in $name that expires under load renew it once per expiry, and no turn fails",
+  async (engine: TestEngine) => {
+    await using sandbox = await issuing({ tokenLifetime: 4 });
+    const { data, store } = await engine.place();
+    await using it = await kept(sandbox.url, stored(sandbox.url, await sandbox.login()), [], data, store);
+    const began = Date.now();
+    const children = Array.from({ length: 10 }, () => childOn(store, it.data, sandbox.url, "turns", "8000"));
+    const seen = (await Promise.all(children.map(last))) as Record<string, number>[];
+    const lived = (Date.now() - began) / 1000;
+    for (const statuses of seen) expect(Object.keys(statuses)).toEqual(["200"]);
+    const counts = await sandbox.counts();
+    expect(counts).toMatchObject({ reused: 0, refused: 0, overlapping: 1 });
+    // Due at half of a life of four seconds.
+    expect(counts.refreshes).toBeGreaterThanOrEqual(3);
+    expect(counts.refreshes).toBeLessThanOrEqual(Math.ceil(lived / 2) + 1);
+    expect(it.store.accounts.get("work")?.tokens.refresh).toBeString();
+  },
+  40_000,
+);
 
 test("kill -9 while the issuer has not answered leaves a usable account, and the others wait only as long as its right lasts", async () => {
   await using sandbox = await issuing();

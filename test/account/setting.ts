@@ -83,9 +83,10 @@ export async function kept(
   account?: StoredAccount,
   configs: AccountConfig[] = [],
   data?: string,
+  database = "sqlite",
 ): Promise<Kept> {
   const folder = data ?? join(temporary(), "data");
-  const store = await openStore(folder, { patience: 5000 });
+  const store = await openStore(folder, { store: database, patience: 5000 });
   if (account) await store.accounts.put(account);
   const { log, lines } = listener();
   let ahead = 0;
