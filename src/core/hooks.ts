@@ -26,6 +26,8 @@ export interface Principal extends Limits {
   reasoning?: ReasoningStyle;
   /** May use `/admin` and `/metrics`. */
   admin?: boolean;
+  /** What is said and answered is kept beside its receipts. Otherwise nothing of it ever is. */
+  keepPrompts?: boolean;
 }
 
 /** What authentication may look at: nothing of the body. */
@@ -429,9 +431,16 @@ export interface Plugin<Options = unknown> {
   readonly after?: readonly string[];
   /** Left out: `fail` for a plugin that authenticates, else `skip`. The configuration's `onError` wins. */
   readonly onError?: OnError;
-  /** Longest time of one call of a hook, in milliseconds. The configuration's `timeout` wins. */
+  /**
+   * Longest time of one call of a hook that gives a promise, in milliseconds; 5000 when left out. Time that the hook waits for answers
+   * to its own questions (`exchange.run`) does not count. The configuration's `timeout` wins.
+   */
   readonly timeout?: number;
-  /** Run it in a thread of its own. The configuration's `worker` wins. */
+  /**
+   * Run it in a thread of its own, which is ended when a hook takes longer than `timeout`, and begun anew for the next exchange. Exchanges
+   * cross over as copies; possible are the hooks `authenticate`, `turn`, `upstream`, `recover`, `answer`, `settled` and `dispose`. Where the
+   * configuration says `worker: true`, which wins, not even the module's top level runs anywhere else.
+   */
   readonly worker?: boolean;
   /** TypeBox schema of the options; they are checked before `setup`. */
   readonly options?: unknown;
