@@ -75,6 +75,8 @@ export class RunningExchange implements Exchange {
   upstream?: Upstream;
   /** The one that was chosen for it, even where a plugin answers in its place: that may still ask it. */
   chosen?: Upstream;
+  /** The complete answer, where it is kept with the receipt. */
+  said: Record<string, unknown> | undefined;
   /** A plugin gave the answer. */
   replied = false;
   prepared?: Prepared;
@@ -112,6 +114,7 @@ export class RunningExchange implements Exchange {
   #asking = 0;
   #askedAt = 0;
   #lent = 0;
+  #limited: Promise<void> | undefined;
 
   constructor(arrival: Arrival, gateway: Gateway) {
     const { request } = arrival;
@@ -255,6 +258,16 @@ export class RunningExchange implements Exchange {
     return this.#lent + (this.#asking > 0 ? performance.now() - this.#askedAt : 0);
   }
 
+  /**
+   * The limits of models and upstreams, and what the turn will cost; asked once, by whoever is the first to ask the upstream. Rejects with
+   * the refusal.
+   */
+  async reserve(): Promise<void> {
+    const { holding, principal, turn, gateway, chosen } = this;
+    this.#limited ??= holding?.ask(turn, gateway.limiter.scoped(principal, turn.model, chosen?.name ?? ""));
+    await this.#limited;
+  }
+
   before(work: () => Promise<void>): void {
     const { acting } = this;
     const there = inPlace(work);
@@ -322,8 +335,9 @@ export class RunningExchange implements Exchange {
   }
 
   #record(receipt: Receipt): void {
-    const { metrics, served } = this.gateway.services;
+    const { metrics, served, prompts } = this.gateway.services;
     metrics.count(receipt);
+    if (this.principal.keepPrompts && this.turn.model !== "") prompts.keep(receipt, this.turn, this.said);
     served.note(receipt);
     this.gateway.chain.settled(receipt, this);
   }

@@ -11,6 +11,7 @@ import { collect } from "./unary.ts";
 /** The answer to a turn, whole. */
 export async function run(exchange: RunningExchange, turn: Turn): Promise<Record<string, unknown>> {
   const inner = innerOf(exchange, turn, "turn");
+  await exchange.reserve();
   const { upstream } = inner;
   const opened = await open({
     async ask() {
@@ -34,6 +35,7 @@ export async function run(exchange: RunningExchange, turn: Turn): Promise<Record
 /** The answer of the upstream's compaction endpoint. */
 export async function compact(exchange: RunningExchange, turn: Turn): Promise<Record<string, unknown>> {
   const inner = innerOf(exchange, turn, "compact");
+  await exchange.reserve();
   const { upstream } = inner;
   const signal = exchange.upstreamSignal;
   for (;;) {

@@ -83,7 +83,7 @@ async function answer(exchange: RunningExchange, traffic: Traffic): Promise<Resp
   exchange.chosen = upstream;
   const instead = await gateway.chain.upstream(exchange);
   if (instead) return await replied(exchange, instead, traffic);
-  await limited(exchange);
+  await exchange.reserve();
   if (exchange.operation === "compact") return await compact(exchange);
   exchange.keeping?.fit();
   exchange.prepare();
@@ -95,11 +95,6 @@ async function answer(exchange: RunningExchange, traffic: Traffic): Promise<Resp
       ...opening(exchange),
     });
   return await delivered(exchange, begin, traffic);
-}
-
-/** The limits of models and upstreams, and what the turn will cost. Throws the refusal. */
-async function limited({ holding, principal, turn, upstream, gateway }: RunningExchange): Promise<void> {
-  await holding?.ask(turn, gateway.limiter.scoped(principal, turn.model, upstream?.name ?? ""));
 }
 
 /** In the form that the client asked for. */
@@ -182,7 +177,7 @@ function streamed(exchange: RunningExchange, opened: Opened, traffic: Traffic): 
   const { gateway, arrival, keeping } = exchange;
   const { dialect } = arrival;
   const context = exchange.context();
-  const gathering = gateway.chain.gathers ? new Gathering() : undefined;
+  const gathering = gateway.chain.gathers || exchange.principal.keepPrompts ? new Gathering() : undefined;
   // What is kept is what the client gets, so the plugins see it before.
   const passing = keeping ? () => undefined : (event: Event) => exchange.passing(event);
   const stream = new AnswerStream({
@@ -202,7 +197,8 @@ function streamed(exchange: RunningExchange, opened: Opened, traffic: Traffic): 
     first: () => exchange.first(),
     ended: (ending) => {
       const response = ending.outcome === "ok" && gathering?.response(ending.terminal);
-      if (response) gateway.chain.answered(response, exchange);
+      if (response && gateway.chain.gathers) gateway.chain.answered(response, exchange);
+      if (response && exchange.principal.keepPrompts) exchange.said = response;
       settleStream(exchange, ending);
       if (ending.outcome !== "ok") keeping?.broke(ending.outcome === "failed" ? ending.failure : undefined);
     },
@@ -252,7 +248,9 @@ async function collected(exchange: RunningExchange, opened: Opened, tap?: (event
     },
     () => exchange.first(),
   );
-  return { response: chain.gathers ? await chain.answer(response, exchange) : response, terminal };
+  const whole = chain.gathers ? await chain.answer(response, exchange) : response;
+  if (exchange.principal.keepPrompts) exchange.said = whole;
+  return { response: whole, terminal };
 }
 
 async function ask(exchange: RunningExchange): Promise<Answer> {
