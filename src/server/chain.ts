@@ -116,7 +116,7 @@ export class Chain {
         "authenticate",
         { id, keys },
         () => hooks.authenticate?.(credentials),
-        (value) => verdictFault(value, keys),
+        (value) => verdictFault(value, [...keys, ...link.secrets]),
       );
       const verdict = isPromise(called) ? await called : called;
       if (verdict === SKIPPED || verdict === undefined) continue;
@@ -300,7 +300,7 @@ export class Chain {
           "failure",
           { id: exchange?.id },
           () => now(hooks.failure?.(told, exchange)),
-          replacementFault,
+          (value) => replacementFault(value, link.secrets),
         );
         if (made instanceof Failure) failure = made;
       } catch (decision) {

@@ -264,6 +264,45 @@ test("code that is not trusted runs in its thread only, its options are checked 
   expect(await seen("x-second")).toBe("red");
 }, 60_000);
 
+test("a secret option is nowhere but with its plugin, whatever that says, throws and returns", async () => {
+  const secretOption = "quite-plain-words";
+  const top = `
+    import { Type } from "@sinclair/typebox";
+    import { secret } from "codexd/plugin";
+    const schema = Type.Object({ hook: Type.Object({ word: secret() }) });
+  `;
+  const file = pluginFile("teller", "", top);
+  writeFileSync(
+    file,
+    (await Bun.file(file).text()).replace(
+      /export default[\s\S]*/,
+      `export default definePlugin<any>({ name: "teller", apiVersion: 1, options: schema, setup(host, { hook: { word } }) {
+        host.log.info("set up with " + word, { deep: [{ word }], [word]: 1 });
+        return {
+          authenticate({ headers }) {
+            if (headers.has("x-id")) return { id: word };
+            if (headers.has("x-failure")) throw new Failure("permission", { code: "no_" + word, message: word });
+          },
+          turn(exchange) { throw new Error("in the turn " + word); },
+          settled() { setTimeout(() => { throw new Error("late " + word); }, 1); },
+        };
+      } });`,
+    ),
+  );
+  await using it = await setting([{ [file]: { hook: { word: secretOption } }, onError: "skip" }, ...chain()]);
+  const answers = [await (await it.ask("x", { stream: false }, USER)).text()];
+  for (const name of ["x-id", "x-failure"])
+    answers.push(await (await it.ask("x", { stream: false }, { headers: { ...USER.headers, [name]: "1" } })).text());
+  await it.gateway.printed(/late /);
+  const metrics = await (await fetch(`${it.gateway.url}/metrics`)).text();
+  const shown = JSON.stringify(await admin(it));
+  expect(JSON.stringify(it.receipts())).not.toContain(secretOption);
+  for (const text of [...answers, metrics, shown, it.gateway.stderr()]) expect(text).not.toContain(secretOption);
+  expect(shown).toContain('{"word":"***"}');
+  const hooks = linesOf(it, "teller").filter(({ message }) => message === "a plugin failed");
+  expect(new Set(hooks.map(({ hook }) => hook))).toEqual(new Set(["turn", "authenticate"]));
+}, 60_000);
+
 /** The longest silence in a stream of two seconds that has an event every 20 ms. */
 async function longestGap(it: Ring): Promise<number> {
   const answer = await it.ask("GAP 20\nLONG 100", { user: "x" }, USER);

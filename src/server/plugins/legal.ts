@@ -6,6 +6,7 @@ import type { Exchange } from "../../core/hooks.ts";
 import { LIMITS } from "../../core/limit.ts";
 import { EFFORTS, type Turn } from "../../core/turn.ts";
 import { maskText } from "../log.ts";
+import { hide } from "./secrets.ts";
 
 type Fields = Record<string, unknown>;
 
@@ -28,14 +29,15 @@ function kindOf(value: unknown): string {
   return `a ${typeof value}`;
 }
 
-/** `keys`: what the request presented; the name of a licence goes into logs and receipts and must not be one of them. */
-export function verdictFault(value: unknown, keys: readonly string[]): string | undefined {
+/** `secrets`: what the request presented, and the plugin's own; the name of a licence goes into logs and receipts and must not have them in it. */
+export function verdictFault(value: unknown, secrets: readonly string[]): string | undefined {
   if (value === undefined) return undefined;
-  if (value instanceof Failure) return failureFault(value);
+  if (value instanceof Failure) return failureFault(value, secrets);
   if (!isObject(value)) return `it returned ${kindOf(value)}; legal: a principal, a Failure, or nothing`;
-  const { id, dialects, models, effort, strict, reasoning, admin } = value;
+  const { id, dialects, models, effort, strict, reasoning, admin, keepPrompts } = value;
   if (typeof id !== "string" || id === "") return "its principal has no id; legal: a text that is not empty";
-  if (keys.includes(id) || maskText(id) !== id) return "its principal's id is a key, and would be logged";
+  if (secrets.includes(id) || maskText(id) !== id)
+    return "its principal's id is a key or a secret, and would be logged";
   for (const [name, list] of Object.entries({ dialects, models }))
     if (list !== undefined && !(Array.isArray(list) && list.every((one) => typeof one === "string")))
       return `its principal's ${name} is ${kindOf(list)}; legal: a list of texts`;
@@ -46,22 +48,24 @@ export function verdictFault(value: unknown, keys: readonly string[]): string | 
   for (const name of LIMITS)
     if (value[name] !== undefined && !(Number.isSafeInteger(value[name]) && (value[name] as number) > 0))
       return `its principal's ${name} is ${kindOf(value[name])}; legal: a whole number from 1`;
-  for (const [name, flag] of Object.entries({ strict, admin }))
+  for (const [name, flag] of Object.entries({ strict, admin, keepPrompts }))
     if (flag !== undefined && typeof flag !== "boolean")
       return `its principal's ${name} is ${kindOf(flag)}; legal: true, false`;
   return undefined;
 }
 
-/** A failure that could not be told: its status would be a false 200, or its headers would break the answer. */
-export function failureFault(failure: Failure): string | undefined {
+/** A failure that could not be told: its status would be a false 200, its headers would break the answer, or its words are secret. */
+export function failureFault(failure: Failure, secrets: readonly string[]): string | undefined {
   const { kind, status, code, message, retryAfter, headers } = failure;
   if (!Object.hasOwn(FAILURE_STATUS, kind))
     return `its Failure has no such kind; legal: ${Object.keys(FAILURE_STATUS).join(", ")}`;
   if (!Number.isInteger(status) || status < 400 || status > 599)
     return `its Failure has the status ${Number(status)}; legal: 400 to 599`;
-  if (typeof code !== "string" || !/^[A-Za-z0-9_.-]{1,64}$/.test(code))
-    return "its Failure has no code of letters, digits and _";
+  // An upstream's code may be in it, which has any form.
+  if (typeof code !== "string" || !/^[^\x00-\x1f]{1,200}$/.test(code))
+    return "its Failure has no code; legal: a short text";
   if (typeof message !== "string") return `its Failure's message is ${kindOf(message)}; legal: a text`;
+  if (hide(`${code} ${message}`, secrets) !== `${code} ${message}`) return "its Failure has a secret in it";
   if (retryAfter !== undefined && !(Number.isFinite(retryAfter) && retryAfter >= 0))
     return `its Failure's retryAfter is ${kindOf(retryAfter)}; legal: seconds`;
   try {
@@ -72,9 +76,9 @@ export function failureFault(failure: Failure): string | undefined {
   return undefined;
 }
 
-export function replacementFault(value: unknown): string | undefined {
+export function replacementFault(value: unknown, secrets: readonly string[]): string | undefined {
   if (value === undefined) return undefined;
-  if (value instanceof Failure) return failureFault(value);
+  if (value instanceof Failure) return failureFault(value, secrets);
   return `it returned ${kindOf(value)}; legal: a Failure, or nothing`;
 }
 

@@ -190,7 +190,7 @@ export class Link {
 
   /** What a hook threw: a failure goes on as it is, anything else by the policy. */
   threw(hook: HookName, subject: Subject, thrown: unknown): typeof SKIPPED {
-    const what = decisionIn(thrown);
+    const what = decisionIn(thrown, this.secrets);
     if (what instanceof Failure) throw what;
     const failure = this.failed(hook, subject, what);
     if (this.policy === "fail") throw failure;
@@ -200,7 +200,7 @@ export class Link {
 
   /** The same where nothing can take the plugin's place, whatever its policy. */
   fatal(hook: HookName, subject: Subject, thrown: unknown): Failure {
-    const what = decisionIn(thrown);
+    const what = decisionIn(thrown, this.secrets);
     return what instanceof Failure ? what : this.failed(hook, subject, what);
   }
 
@@ -350,9 +350,9 @@ export class Link {
 }
 
 /** A failure that can be told is a decision; one that cannot is as good as any other error. */
-function decisionIn(thrown: unknown): unknown {
+function decisionIn(thrown: unknown, secrets: readonly string[]): unknown {
   if (!(thrown instanceof Failure)) return thrown;
-  const wrong = failureFault(thrown);
+  const wrong = failureFault(thrown, secrets);
   return wrong === undefined ? thrown : new TypeError(wrong);
 }
 
