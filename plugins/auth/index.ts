@@ -27,6 +27,12 @@ const Key = Type.Object(
       oneOf(["both", "reasoning_content", "reasoning", "think", "none"], "How reasoning is shown on the chat dialect."),
     ),
     admin: Type.Optional(Type.Boolean({ description: "May use /admin and /metrics." })),
+    keepPrompts: Type.Optional(
+      Type.Boolean({
+        description:
+          "Keep what is said and answered beside its receipts, for admins to read, as long as receipts are kept. Without, nothing of it is ever stored.",
+      }),
+    ),
     requestsPerMinute: atLeastOne("Requests in a minute, which begins with the first of them."),
     requestsPerDay: atLeastOne("Requests in 24 hours, which begin with the first of them."),
     tokensPerMinute: atLeastOne("Input and output tokens in a minute."),

@@ -18,6 +18,7 @@ interface CreateFlags extends StoreFlags, Limits {
   strict?: true;
   reasoning?: (typeof REASONING)[number];
   admin?: true;
+  keepPrompts?: true;
 }
 
 export function addKeys(program: Command): void {
@@ -40,6 +41,7 @@ export function addKeys(program: Command): void {
     .option("--strict", "refuse request fields that would have no effect")
     .addOption(new Option("--reasoning <style>", "how chat shows reasoning").choices(REASONING))
     .option("--admin", "may use /admin and /metrics")
+    .option("--keep-prompts", "keep what is said and answered beside the receipts, for admins to read")
     .option("--requests-per-minute <n>", "most requests in a minute", amount)
     .option("--requests-per-day <n>", "most requests in 24 hours", amount)
     .option("--tokens-per-minute <n>", "most input and output tokens in a minute", amount)
@@ -100,6 +102,7 @@ const COLUMNS: Column<StoredLicence>[] = [
   { title: "strict", value: ({ strict }) => (strict ? "yes" : "") },
   { title: "reasoning", value: ({ reasoning }) => reasoning },
   { title: "admin", value: ({ admin }) => (admin ? "yes" : "") },
+  { title: "prompts", value: ({ keepPrompts }) => (keepPrompts ? "kept" : "") },
   { title: "limits", value: limits },
   { title: "created", value: ({ createdAt }) => time(createdAt) },
   { title: "revoked", value: ({ revokedAt }) => (revokedAt === null ? "" : time(revokedAt)) },

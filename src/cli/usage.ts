@@ -1,60 +1,98 @@
-// `codexd usage`: the receipts of a time, summed.
+// `codexd usage`: the receipts of a time, summed or one by one.
 
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { parseDuration } from "../config/quantity.ts";
-import type { UsageKey, UsageRow } from "../store/usage.ts";
-import { configOption, dataOption, jsonOption } from "./options.ts";
+import { MOMENT_LEGAL, parseMoment } from "../config/moment.ts";
+import type { Receipt } from "../core/receipt.ts";
+import { FILTER_KEYS, type FilterKey } from "../store/question.ts";
+import type { Search } from "../store/search.ts";
+import { USAGE_KEYS, type UsageKey, type UsageRow } from "../store/usage.ts";
+import { amount, configOption, dataOption, jsonOption, list } from "./options.ts";
 import { existingStore, type StoreFlags } from "./store.ts";
 import { type Column, printJson, printTable } from "./table.ts";
 
-const KEYS: readonly UsageKey[] = ["model", "licence", "session", "account", "dialect", "day"];
-
-interface UsageFlags extends StoreFlags {
+interface UsageFlags extends StoreFlags, Partial<Record<FilterKey, string>> {
   since: number;
-  by: UsageKey;
+  until?: number;
+  by: UsageKey[];
   csv?: boolean;
+  receipts?: boolean;
+  id?: string;
+  cursor?: string;
+  limit: number;
 }
 
+const ABOUT: Record<FilterKey, string> = {
+  licence: "only of this licence; * matches any characters here and below",
+  session: "only of this session",
+  model: "only of this model",
+  account: "only of this account",
+  upstream: "only of this upstream",
+  dialect: "only of this dialect",
+  outcome: "only ok, failed, aborted or refused ones",
+  kind: "only failures of this kind",
+  code: "only failures with this code",
+};
+
 export function addUsage(program: Command): void {
-  program
+  const command = program
     .command("usage")
-    .description("sum the receipts")
+    .description("sum the receipts, or show them one by one")
     .addOption(
       new Option("--since <time>", "how far back, such as 24h or 7d, or from a date such as 2026-01-31")
-        .argParser(since)
-        .default(since("7d"), "7d"),
+        .argParser(moment)
+        .default(moment("7d"), "7d"),
     )
-    .addOption(new Option("--by <key>", "one row for each").choices(KEYS).default("model"))
+    .addOption(new Option("--until <time>", "before this time, written in the same way").argParser(moment))
+    .addOption(
+      new Option("--by <keys>", `one row for each; of ${USAGE_KEYS.join(", ")}, several with commas between`)
+        .argParser(list(USAGE_KEYS))
+        .default(["model"], "model"),
+    );
+  for (const key of FILTER_KEYS) command.addOption(new Option(`--${key} <text>`, ABOUT[key]));
+  command
+    .option("--receipts", "single receipts, newest first, instead of sums")
+    .addOption(new Option("--id <id>", "only of this request id").implies({ receipts: true, since: 0 }))
+    .addOption(new Option("--limit <n>", "how many receipts at most").argParser(amount).default(50))
+    .addOption(
+      new Option("--cursor <text>", "the receipts after those of an earlier answer").implies({ receipts: true }),
+    )
     .addOption(new Option("--csv", "print CSV").conflicts("json"))
     .addOption(configOption())
     .addOption(dataOption())
     .addOption(jsonOption())
-    .action(showUsage);
+    .action((flags: UsageFlags) => (flags.receipts ? showReceipts(flags) : showUsage(flags)));
 }
 
-/** Unix milliseconds of `7d` ago or of a date. */
-function since(text: string): number {
-  const ago = parseDuration(text);
-  if (ago !== undefined) return Date.now() - ago;
-  const date = /^\d{4}-\d\d-\d\d(T.*)?$/.test(text) ? Date.parse(text) : Number.NaN;
-  if (Number.isNaN(date))
-    throw new InvalidArgumentError("It is a duration such as 24h or 7d, or a date such as 2026-01-31.");
-  return date;
+function moment(text: string): number {
+  const time = parseMoment(text, Date.now());
+  if (time === undefined) throw new InvalidArgumentError(`It is ${MOMENT_LEGAL}.`);
+  return time;
 }
 
 async function showUsage(flags: UsageFlags): Promise<void> {
+  const [{ usageAnswer, usageCsv }, { findPrices }] = await Promise.all([
+    import("../server/admin/usage-answer.ts"),
+    import("../config/load.ts"),
+  ]);
+  const prices = findPrices(flags);
   await using store = await existingStore(flags);
-  const rows = await store.receipts.sum(flags);
-  const [total] = await store.receipts.sum({ since: flags.since });
-  if (flags.json)
-    return printJson({ since: new Date(flags.since).toISOString(), by: flags.by, rows, total: total ?? null });
-  if (flags.csv) return printCsv(rows, flags.by);
-  const own: Column<UsageRow>[] = [{ title: flags.by, value: ({ key }) => key }];
-  if (flags.by === "session") own.push({ title: "account", value: (row) => accountsOf(row) });
-  printTable(total ? [...rows, total] : rows, [...own, ...COLUMNS]);
+  const answer = await usageAnswer(store.receipts, { ...flags, prices });
+  if (flags.json) return printJson(answer);
+  if (flags.csv) return void process.stdout.write(usageCsv(answer));
+  const { rows, total, currency, reaches } = answer;
+  const key = (at: number): Column<UsageRow> => ({
+    title: flags.by[at] as string,
+    value: (row) => (row.keys ? row.keys[flags.by[at] as UsageKey] : at === 0 ? row.key : null),
+  });
+  const own = flags.by.map((_key, at) => key(at));
+  if (flags.by.includes("session")) own.push({ title: "account", value: ({ accounts }) => accounts?.join(", ") });
+  const cost: Column<UsageRow>[] =
+    currency === undefined ? [] : [{ title: `est. ${currency}`, value: ({ estimatedCost }) => estimatedCost }];
+  printTable(total ? [...rows, { ...total, accounts: [] }] : rows, [...own, ...COLUMNS, ...cost]);
+  if (reaches !== undefined)
+    process.stderr.write(`codexd: receipts are kept since ${reaches}; of the time before, this cannot be told\n`);
 }
 
-const accountsOf = ({ accounts }: UsageRow): string | null => accounts?.join(", ") || null;
 const ms = (value: number | null): number | null => (value === null ? null : Math.round(value));
 
 const COLUMNS: Column<UsageRow>[] = [
@@ -68,44 +106,44 @@ const COLUMNS: Column<UsageRow>[] = [
   { title: "hit %", value: ({ cacheHitRate }) => (cacheHitRate === null ? null : Math.round(cacheHitRate * 100)) },
   { title: "output", value: ({ outputTokens }) => outputTokens },
   { title: "reasoning", value: ({ reasoningTokens }) => reasoningTokens },
-  { title: "first ms", value: ({ firstMsAvg }) => ms(firstMsAvg) },
+  { title: "first p50", value: ({ firstMsP50 }) => ms(firstMsP50) },
   { title: "p95", value: ({ firstMsP95 }) => ms(firstMsP95) },
-  { title: "total ms", value: ({ totalMsAvg }) => ms(totalMsAvg) },
+  { title: "p99", value: ({ firstMsP99 }) => ms(firstMsP99) },
+  { title: "total p50", value: ({ totalMsP50 }) => ms(totalMsP50) },
   { title: "p95", value: ({ totalMsP95 }) => ms(totalMsP95) },
+  { title: "p99", value: ({ totalMsP99 }) => ms(totalMsP99) },
 ];
 
-const FIELDS = [
-  "turns",
-  "ok",
-  "failed",
-  "aborted",
-  "refused",
-  "inputTokens",
-  "cachedTokens",
-  "cacheHitRate",
-  "outputTokens",
-  "reasoningTokens",
-  "firstMsAvg",
-  "firstMsP95",
-  "totalMsAvg",
-  "totalMsP95",
-] as const satisfies readonly (keyof UsageRow)[];
-
-function printCsv(rows: readonly UsageRow[], by: string): void {
-  const bySession = by === "session";
-  const cells = (row: UsageRow) => [
-    row.key,
-    ...FIELDS.map((field) => row[field]),
-    ...(bySession ? [accountsOf(row)] : []),
-  ];
-  const titles = [by, ...FIELDS, ...(bySession ? ["accounts"] : [])];
-  const lines = rows.map((row) => cells(row).map(cell).join(","));
-  process.stdout.write(`${[titles.join(","), ...lines].join("\r\n")}\r\n`);
+async function showReceipts(flags: UsageFlags): Promise<void> {
+  const [{ BadCursor }, { receiptJson, receiptsCsv }] = await Promise.all([
+    import("../store/search.ts"),
+    import("../server/admin/receipt-json.ts"),
+  ]);
+  await using store = await existingStore(flags);
+  const found = await store.receipts.search(flags satisfies Search).catch((error: unknown) => {
+    throw error instanceof BadCursor ? new Error("--cursor is none that an earlier answer gave") : error;
+  });
+  if (flags.json) return printJson({ receipts: found.receipts.map(receiptJson), cursor: found.cursor });
+  if (flags.csv) return void process.stdout.write(receiptsCsv(found.receipts));
+  printTable(found.receipts, RECEIPT);
+  if (found.cursor !== null) process.stderr.write(`codexd: there are more: --cursor ${found.cursor}\n`);
 }
 
-/** RFC 4180; a leading sign of a formula is defused, since sessions and models are the clients' own text. */
-function cell(value: string | number | null): string {
-  if (value === null) return "";
-  const text = typeof value === "string" && /^[=+\-@\t\r]/.test(value) ? `'${value}` : String(value);
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-}
+const RECEIPT: Column<Receipt>[] = [
+  { title: "at", value: ({ at }) => new Date(at).toISOString().slice(0, 19) },
+  { title: "id", value: ({ id }) => id },
+  { title: "licence", value: ({ licence }) => licence },
+  { title: "dialect", value: ({ dialect }) => dialect },
+  { title: "model", value: ({ model, askedModel }) => model ?? askedModel },
+  { title: "effort", value: ({ effort }) => effort },
+  { title: "account", value: ({ account }) => account },
+  { title: "session", value: ({ session }) => session },
+  { title: "outcome", value: ({ outcome }) => outcome },
+  { title: "status", value: ({ status }) => status },
+  { title: "code", value: ({ code }) => code },
+  { title: "input", value: ({ inputTokens }) => inputTokens },
+  { title: "cached", value: ({ cachedTokens }) => cachedTokens },
+  { title: "output", value: ({ outputTokens }) => outputTokens },
+  { title: "first ms", value: ({ firstMs }) => ms(firstMs) },
+  { title: "total ms", value: ({ totalMs }) => ms(totalMs) },
+];

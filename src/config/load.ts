@@ -35,6 +35,8 @@ export interface Config {
   strict: boolean;
   reasoning: ReasoningStyle;
   responses: ResponsesConfig;
+  /** For how long single receipts are kept, in milliseconds; 0 for ever. */
+  receipts: { keep: number };
   /** Absolute path of the data directory. */
   data: string;
   /** `sqlite`, or the address of a Postgres. */
@@ -113,6 +115,15 @@ export function findStore(flags: Pick<Flags, "config" | "data"> = {}, around: Su
   const { data, store } = draft.read({ data: folder, store: engine }, []);
   draft.finish();
   return { data, store, implied: Object.keys(upstreams ?? {}).length === 0 };
+}
+
+/** The price table, for commands that only need it to estimate: nothing else has to be right. */
+export function findPrices(flags: Pick<Flags, "config"> = {}, around: Surroundings = here()): Prices | undefined {
+  const draft = new Draft(flags, around);
+  const { prices } = (draft.parse() ?? {}) as Record<string, unknown>;
+  const found = draft.read(prices === undefined ? {} : { prices }, []).prices;
+  draft.finish();
+  return found;
 }
 
 /** Absolute paths of the plugins that the configuration has from files: they have to be loaded before it can be checked. */
@@ -227,6 +238,7 @@ class Draft {
       strict: file.strict,
       reasoning: file.reasoning,
       responses: file.responses,
+      receipts: file.receipts,
       data: ownData === undefined ? file.data : absolute(ownData, cwd, home),
       store: file.store,
       counters: file.counters,
@@ -265,7 +277,10 @@ class Draft {
 
 /** What `check` makes of the file: sections have their defaults, the rest may be absent. */
 interface FileConfig
-  extends Pick<Config, "server" | "limits" | "strict" | "reasoning" | "responses" | "data" | "store" | "counters"> {
+  extends Pick<
+    Config,
+    "server" | "limits" | "strict" | "reasoning" | "responses" | "receipts" | "data" | "store" | "counters"
+  > {
   quotas?: QuotaConfig[];
   prices?: Parameters<typeof readPrices>[0];
   upstreams?: Record<string, Parameters<typeof readUpstreams>[0][string]>;

@@ -16,6 +16,7 @@ export function presentConfig(config: Config, plugins: readonly PluginShape[] = 
     strict: config.strict,
     reasoning: config.reasoning,
     responses: presentResponses(config.responses),
+    receipts: { keep: formatDuration(config.receipts.keep) },
     data: config.data,
     store: maskUrl(config.store),
     counters: maskUrl(config.counters),

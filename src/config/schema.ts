@@ -131,6 +131,17 @@ const responses = closed(
   "Answers that can be fetched again, gone on from, or made in the background.",
 );
 
+const receipts = closed(
+  {
+    keep: duration(
+      "90d",
+      "How long single receipts are kept; older ones are removed in the background, and what remains of them are sums by the hour. 0 for ever.",
+      0,
+    ),
+  },
+  "The one record that each exchange leaves behind.",
+);
+
 const account = Type.Object(
   {
     name: Type.Optional(
@@ -301,6 +312,7 @@ export const configSchema = closed(
         "How the chat dialect shows reasoning: both fields, one of them, <think> in the text, or none. Also per licence, and per request: header x-codexd-reasoning.",
     }),
     responses,
+    receipts,
     data: Type.String({
       minLength: 1,
       default: "./codexd-data",

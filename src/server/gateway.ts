@@ -21,6 +21,7 @@ import type { Metrics } from "./metrics.ts";
 import { Catalogue } from "./models.ts";
 import type { SharedHost } from "./plugins/host.ts";
 import { type ChainEntry, wantsThread } from "./plugins/link.ts";
+import type { PromptKeeper } from "./prompts.ts";
 import { Pulse } from "./pulse.ts";
 import type { ReasoningMemory } from "./reasoning-memory.ts";
 import type { Stored } from "./stored/index.ts";
@@ -37,6 +38,7 @@ export interface Services {
   served: LastServed;
   metrics: Metrics;
   stored: Stored;
+  prompts: PromptKeeper;
   counters: Counters;
   limitGauges: LimitGauges;
 }

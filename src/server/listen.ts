@@ -11,6 +11,7 @@ import { frontAnswer } from "./front.ts";
 import { createGateway, type Gateway, type Read, type Services } from "./gateway.ts";
 import { catchLateErrors } from "./late-errors.ts";
 import { createLog } from "./log.ts";
+import { Retention } from "./retention.ts";
 import { servicesOf } from "./services.ts";
 import type { Traffic } from "./traffic.ts";
 
@@ -73,6 +74,7 @@ class Server implements Serving {
   #reloading: Promise<void> | undefined;
   #reloadAgain = false;
   readonly #readAt: number;
+  readonly #retention: Retention;
   #server: ReturnType<typeof Bun.serve> | undefined;
   #signals = 0;
   #uncaught: (() => void) | undefined;
@@ -82,6 +84,8 @@ class Server implements Serving {
     this.#readAt = configured.readAt;
     this.#options = options;
     this.#services = servicesOf({ ...own, version: options.version }, config.responses);
+    this.#retention = new Retention(own.store.engine, own.log);
+    this.#retention.keep = config.receipts.keep;
     this.#loopback = isLoopback(config.server.host);
   }
 
@@ -217,6 +221,7 @@ class Server implements Serving {
       const old = this.#gateway;
       this.#gateway = next;
       this.#services.stored.policy = next.config.responses;
+      this.#retention.keep = next.config.receipts.keep;
       this.#app = Promise.resolve(app);
       void next.models.ready();
       this.#retire(old);
@@ -303,6 +308,7 @@ class Server implements Serving {
     await Promise.all([this.#services.items.close(), this.#services.reasoning.close()]);
     await this.#services.counters.close();
     await this.#services.stored.close();
+    await Promise.all([this.#services.prompts.close(), this.#retention.close()]);
     await this.#services.store.close();
     this.#uncaught?.();
     this.#ended.resolve(0);

@@ -7,6 +7,7 @@ import { ItemMemory } from "./item-memory.ts";
 import { LastServed } from "./last-served.ts";
 import { LimitGauges } from "./limits/gauges.ts";
 import { Metrics } from "./metrics.ts";
+import { PromptKeeper } from "./prompts.ts";
 import { ReasoningMemory } from "./reasoning-memory.ts";
 import { Stored } from "./stored/index.ts";
 
@@ -14,7 +15,7 @@ export function servicesOf(
   own: Pick<Services, "store" | "counters" | "log" | "version">,
   responses: ResponsesConfig,
 ): Services {
-  const stored = new Stored(own.store.engine, responses, own.log);
+  const stored = new Stored(own.store, responses, own.log);
   return {
     ...own,
     mint: randomMint(),
@@ -24,6 +25,7 @@ export function servicesOf(
     served: new LastServed(),
     metrics: new Metrics(),
     stored,
+    prompts: new PromptKeeper(own.store.engine, () => stored.envelope, own.log),
     limitGauges: new LimitGauges(),
   };
 }

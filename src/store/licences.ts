@@ -42,6 +42,7 @@ interface Row extends Record<(typeof LIMIT_COLUMNS)[keyof Limits], number | null
   strict: number | null;
   reasoning: string | null;
   admin: number;
+  keep_prompts: number | null;
   created_at: number;
   revoked_at: number | null;
 }
@@ -112,8 +113,8 @@ export async function openLicences(engine: Engine, snapshots: Snapshots): Promis
 async function insert(within: Engine, id: string, digest: string, wish: Partial<Principal>): Promise<boolean> {
   const inserted = await within.run(
     `insert into licences (id, digest, dialects, models, effort, strict, reasoning, admin, created_at, revoked_at,
-       ${LIMITS.map((name) => LIMIT_COLUMNS[name]).join(", ")})
-     values (?, ?, ?, ?, ?, ?, ?, ?, ?, null, ?, ?, ?, ?, ?) on conflict (id) do nothing`,
+       keep_prompts, ${LIMITS.map((name) => LIMIT_COLUMNS[name]).join(", ")})
+     values (?, ?, ?, ?, ?, ?, ?, ?, ?, null, ?, ?, ?, ?, ?, ?) on conflict (id) do nothing`,
     [
       id,
       digest,
@@ -124,6 +125,7 @@ async function insert(within: Engine, id: string, digest: string, wish: Partial<
       wish.reasoning ?? null,
       Number(wish.admin ?? false),
       Date.now(),
+      wish.keepPrompts ? 1 : null,
       ...LIMITS.map((name) => wish[name] ?? null),
     ],
   );
@@ -149,6 +151,7 @@ function licenceOf(row: Row): StoredLicence {
     ...(row.strict === null ? {} : { strict: row.strict === 1 }),
     ...(row.reasoning === null ? {} : { reasoning: row.reasoning as ReasoningStyle }),
     admin: row.admin === 1,
+    ...(row.keep_prompts === 1 && { keepPrompts: true }),
     ...limitsOf(row),
     createdAt: row.created_at,
     revokedAt: row.revoked_at,

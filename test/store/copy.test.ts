@@ -30,6 +30,9 @@ async function furnish(store: Store): Promise<void> {
   const { engine } = store;
   const bytes = new Uint8Array([0, 1, 255]);
   const put = (sql: string, values: (string | number | Uint8Array)[]) => engine.run(sql, values);
+  await put("insert into prompts (licence, id, at, written_at, body) values (?, 'req', 1, ?, ?)", [
+    ...[licence.id, Date.now() * 1000, bytes],
+  ]);
   await put("insert into counters (name, count, until) values (?, ?, ?)", ["c", 1, 2]);
   await put(
     `insert into kept_responses (licence, id, status, created_at, written_at, expires_at, bytes, cancelled, body, context)

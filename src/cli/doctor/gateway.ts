@@ -12,6 +12,7 @@ import { ItemMemory } from "../../server/item-memory.ts";
 import { LastServed } from "../../server/last-served.ts";
 import { LimitGauges } from "../../server/limits/gauges.ts";
 import { Metrics } from "../../server/metrics.ts";
+import { PromptKeeper } from "../../server/prompts.ts";
 import { ReasoningMemory } from "../../server/reasoning-memory.ts";
 import { Stored } from "../../server/stored/index.ts";
 import { MemoryCounters } from "../../store/counters/index.ts";
@@ -36,9 +37,10 @@ export async function withGateway(
 ): Promise<Finding[]> {
   const passing = isThere(config) ? undefined : mkdtempSync(join(tmpdir(), "codexd-doctor-"));
   const store = await openStore(passing ?? config.data, { store: config.store, patience: 5000 });
-  const stored = new Stored(store.engine, config.responses, QUIET);
+  const stored = new Stored(store, config.responses, QUIET);
   try {
-    const services: Services = { ...fixed(), store, stored };
+    const prompts = new PromptKeeper(store.engine, () => stored.envelope, QUIET);
+    const services: Services = { ...fixed(), store, stored, prompts };
     const plugins = config.plugins.filter(({ name }) => name !== "auth" && name !== "usage-log");
     const gateway = await createGateway({ config: { ...config, plugins }, files }, services, builtIn);
     const findings = await look({
@@ -58,7 +60,7 @@ const quiet = () => undefined;
 /** What is wrong is told as a finding. */
 const QUIET: Log = { debug: quiet, info: quiet, warn: quiet, error: quiet };
 
-function fixed(): Omit<Services, "store" | "stored"> {
+function fixed(): Omit<Services, "store" | "stored" | "prompts"> {
   return {
     log: QUIET,
     mint: { id: (prefix) => prefix + Bun.randomUUIDv7("hex"), now: () => Math.floor(Date.now() / 1000) },
