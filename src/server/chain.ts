@@ -211,6 +211,7 @@ export class Chain {
     exchange.acting = link;
     return {
       id: exchange.id,
+      signal: exchange.signal,
       lent: () => (exchange.lentMs ?? 0) - lent,
       // Built-in ones change nothing before they are sure.
       undo: link.policy === "skip" && !link.builtIn ? remember(exchange) : undefined,

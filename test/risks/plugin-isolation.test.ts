@@ -124,6 +124,19 @@ test("a plugin that hangs is cut at its limit, and an authenticating one that ha
   expect(linesOf(it, "door")).toMatchObject([{ hook: "authenticate", id: refused.headers.get("x-request-id") }]);
 }, 60_000);
 
+test("a client that leaves while a plugin hangs is not waited for, and it is no error of the plugin", async () => {
+  const hang =
+    "return { turn: (exchange) => { if (wants(exchange, 'hang')) { host.log.info('hanging'); return new Promise(() => undefined); } } };";
+  await using it = await setting(chain({ [pluginFile("slow", hang, top)]: null, timeout: "60s" }));
+  const left = new AbortController();
+  const asking = it.ask("x", { user: "hang" }, { ...USER, signal: left.signal }).catch(() => undefined);
+  await it.gateway.printed(/hanging/);
+  left.abort();
+  await asking;
+  expect(await it.settled(1)).toMatchObject([{ outcome: "aborted", status: 499 }]);
+  expect(linesOf(it, "slow").map(({ message }) => message)).toEqual(["hanging"]);
+}, 60_000);
+
 test("a spin is measured and told with plugin and hook; after three the plugin is off, which readyz, metrics and admin show, until a reload", async () => {
   const setup = "return { turn: (exchange) => { if (wants(exchange, 'spin')) spin(1000); } };";
   const plugins = chain(pluginFile("spinner", setup, top));

@@ -46,6 +46,8 @@ export interface Subject {
   keys?: readonly string[];
   /** Milliseconds that the hook has waited for inner turns of its own. */
   lent?(): number;
+  /** Aborted when the client leaves: then nobody waits for the hook any more. */
+  signal?: AbortSignal;
   /** Puts back what the hook changed before it failed. */
   undo?: (() => void) | undefined;
 }
@@ -170,8 +172,13 @@ export class Link {
     let value: T;
     try {
       // A thread keeps its own time: it is ended, which a promise cannot be.
-      value = await within(promise, this.entry.thread ? Number.POSITIVE_INFINITY : this.timeout, subject.lent);
+      value = await within(
+        orLeft(promise, subject.signal),
+        this.entry.thread ? Number.POSITIVE_INFINITY : this.timeout,
+        subject.lent,
+      );
     } catch (thrown) {
+      if (subject.signal?.aborted) throw thrown;
       return this.threw(hook, subject, thrown);
     } finally {
       if (waiting) this.#watch.leave(waiting);
@@ -347,6 +354,19 @@ export class Link {
     this.entry.thread?.end();
     this.#end.abort(new Error(`the plugin ${this.name} was disposed of`));
   }
+}
+
+/** The promise, as long as the client is there to wait for it. */
+function orLeft<T>(promise: PromiseLike<T>, signal: AbortSignal | undefined): PromiseLike<T> {
+  if (!signal) return promise;
+  const { promise: either, resolve, reject } = Promise.withResolvers<T>();
+  const left = () => reject(signal.reason);
+  if (signal.aborted) left();
+  signal.addEventListener("abort", left, { once: true });
+  promise.then(resolve, reject);
+  const release = () => signal.removeEventListener("abort", left);
+  either.then(release, release);
+  return either;
 }
 
 /** A failure that can be told is a decision; one that cannot is as good as any other error. */
