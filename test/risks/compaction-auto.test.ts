@@ -239,6 +239,61 @@ test("when another account cannot read what the first one made, it is made again
   expect(next?.headers["chatgpt-account-id"]).not.toBe(served);
 });
 
+test("a slow compaction keeps its client alive, and the answer says from the start that there is one", async () => {
+  await using sandbox = await startSandbox({ args: ["--wire", "chat", "--window", String(WINDOW)] });
+  await using slow = Bun.serve({
+    port: 0,
+    async fetch(request) {
+      const body = await request.text();
+      if (body.includes("Summarise this conversation")) await Bun.sleep(1000);
+      const { pathname } = new URL(request.url);
+      return await fetch(`${sandbox.url}${pathname}`, {
+        method: request.method,
+        headers: request.headers,
+        ...(body && { body }),
+      });
+    },
+  });
+  const up = { kind: "openai", wire: "chat", baseUrl: `${slow.url.origin}/v1`, accounts: [{ apiKey: "sk-test" }] };
+  const limits = { hold: "100ms", heartbeat: "100ms" };
+  await using gateway = await startGateway({ config: { ...AUTO, limits, upstreams: { up } } });
+  const post: Ring["post"] = (path, body, init) =>
+    fetch(`${gateway.base}${path}`, { method: "POST", body: JSON.stringify(body), ...init });
+  const talk = new Talk({ post }, "messages", true);
+  let told = "";
+  for (let turn = 0; turn < 20 && talk.marks.at(-1) !== "new"; turn++) {
+    const response = await talk.send(`SAY noted\n${words(500)}`);
+    told = (await readAll(response)).text;
+    talk.marks.push(response.headers.get("x-codexd-compacted") ?? "");
+    talk.turns.push({ role: "assistant", text: "noted" });
+  }
+  expect(talk.marks.at(-1)).toBe("new");
+  expect(told.match(/event: ping/g)?.length).toBeGreaterThan(3);
+  expect(told).toContain("message_stop");
+});
+
+test("a chain of stored responses grows beyond the window, and goes on", async () => {
+  await using it = await starting(upstreams[2], { ...AUTO, responses: { store: "explicit" } });
+  let previous: string | undefined;
+  const ask = async (input: string): Promise<string> => {
+    const chained = previous === undefined ? {} : { previous_response_id: previous };
+    const response = await it.post("/v1/responses", { model: MODEL, store: true, input, ...chained });
+    const body = (await response.json()) as Json;
+    if (response.status !== 200) throw new Error(JSON.stringify(body));
+    previous = body.id;
+    return body.output.at(-1).content[0].text;
+  };
+  await ask("REMEMBER the word is plum");
+  for (let turn = 0; turn < 24; turn++) expect(await ask(`SAY noted\n${words(500)}`)).toBe("noted");
+  expect(await ask("RECALL plum")).toBe("recalled: plum");
+  // What is kept is what was said, not what became of it upstream.
+  const { data } = (await (
+    await fetch(`${it.gateway.base}/v1/responses/${previous}/input_items?limit=100`)
+  ).json()) as Json;
+  expect(JSON.stringify(data)).not.toContain("Summary of the conversation");
+  expect(data.length).toBeGreaterThan(45);
+});
+
 test("off, nothing is compacted, counted or told", async () => {
   await using it = await starting(upstreams[0], { plugins: chain({}) });
   const talk = new Talk(it);

@@ -210,8 +210,12 @@ describe("a compaction of our own", () => {
       expect(text).toBe("not recalled: plum");
       expect(response.headers.get("x-codexd-dropped")).toBe("input[0]");
     }
-    const strict = await ask(it, [foreign, user("hi")], {});
-    expect(strict.response.status).toBe(200);
+    const strict = await it.post(
+      "/v1/responses",
+      { model: "gpt-5.5", store: false, input: [foreign, user("hi")] },
+      { headers: { "x-codexd-strict": "1" } },
+    );
+    expect([strict.status, await strict.text()]).toEqual([400, expect.stringContaining("input[0]")]);
   });
 
   test("one of the upstream's that another account made is left out and told; the turn is answered", async () => {

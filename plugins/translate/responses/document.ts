@@ -49,7 +49,7 @@ function compact(operationId: string, summary: string): Detail {
     operationId,
     summary,
     description:
-      "Gives a shorter conversation that the model can go on from. Only upstreams that speak the Responses wire have it.",
+      "Gives a shorter conversation that the model can go on from. Where the upstream cannot do it, the server makes a summary that only it can read, if its `compact` plugin is set to `summarise`; else this is a 400.",
     tags: ["Responses"],
     requestBody: request("CompactRequest", { model: "gpt-5.5", input: "A long conversation." }),
     responses: {
