@@ -3,6 +3,8 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { LIMITS, type Limits } from "../core/limit.ts";
 import { EFFORTS } from "../core/turn.ts";
+import { time } from "../server/admin/account-json.ts";
+import { LICENCE_ID, licenceJson } from "../server/admin/licence-json.ts";
 import type { StoredLicence } from "../store/licences.ts";
 import { amount, configOption, dataOption, jsonOption, list } from "./options.ts";
 import { existingStore, newStore, type StoreFlags } from "./store.ts";
@@ -52,7 +54,7 @@ export function addKeys(program: Command): void {
 
 function licenceId(text: string): string {
   if (text === "local") throw new InvalidArgumentError("That is who everybody is where there is no licence at all.");
-  if (/^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$/.test(text)) return text;
+  if (LICENCE_ID.test(text)) return text;
   throw new InvalidArgumentError("It has up to 64 letters, digits and . _ @ - and begins with a letter or digit.");
 }
 
@@ -60,7 +62,7 @@ async function createKey(id: string | undefined, flags: CreateFlags): Promise<vo
   const { config, data, json, ...wish } = flags;
   await using store = await newStore({ config, data });
   const { licence, secret } = await store.licences.create({ ...wish, ...(id === undefined ? {} : { id }) });
-  if (json) return printJson({ key: secret, ...visible(licence) });
+  if (json) return printJson({ key: secret, ...licenceJson(licence) });
   // The key alone on stdout, so that `KEY=$(codexd keys create ci)` works.
   process.stderr.write(`codexd: licence ${licence.id}; its key is shown only now:\n`);
   process.stdout.write(`${secret}\n`);
@@ -69,7 +71,7 @@ async function createKey(id: string | undefined, flags: CreateFlags): Promise<vo
 async function listKeys(flags: StoreFlags): Promise<void> {
   await using store = await existingStore(flags);
   const licences = await store.licences.list();
-  if (flags.json) printJson(licences.map(visible));
+  if (flags.json) printJson(licences.map(licenceJson));
   else printTable(licences, COLUMNS);
 }
 
@@ -85,13 +87,8 @@ async function revokeKey(id: string, flags: StoreFlags): Promise<void> {
 
 function print(licence: StoredLicence | undefined, id: string, flags: StoreFlags): void {
   if (!licence) throw new Error(`there is no licence ${id}; \`codexd keys list\` shows all`);
-  if (flags.json) printJson(visible(licence));
+  if (flags.json) printJson(licenceJson(licence));
   else printTable([licence], COLUMNS);
-}
-
-/** A licence without its digest: nothing outside the store needs that. */
-function visible({ digest: _digest, createdAt, revokedAt, ...rest }: StoredLicence): Record<string, unknown> {
-  return { ...rest, createdAt: time(createdAt), revokedAt: revokedAt === null ? null : time(revokedAt) };
 }
 
 const COLUMNS: Column<StoredLicence>[] = [
@@ -112,8 +109,4 @@ const COLUMNS: Column<StoredLicence>[] = [
 function limits(licence: Limits): string {
   const given = LIMITS.filter((name) => licence[name] !== undefined);
   return given.map((name) => `${licence[name]} ${name.replace("Per", "/").toLowerCase()}`).join(", ");
-}
-
-function time(ms: number): string {
-  return new Date(ms).toISOString().replace(/\.\d+Z$/, "Z");
 }

@@ -2,11 +2,10 @@
 
 import { readFileSync } from "node:fs";
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { type Granted, grantedTokens, NAME, named } from "../account/granted.ts";
-import { Issuer } from "../account/issuer.ts";
-import { checkAccount } from "../account/routing.ts";
+import { type Granted, grantedTokens, NAME } from "../account/granted.ts";
 import type { StoredAccount } from "../core/account.ts";
-import { accountJson } from "./account-view.ts";
+import { accountJson } from "../server/admin/account-json.ts";
+import { keepLogin, type Place as LoginPlace, learn, placeOf } from "../server/admin/login.ts";
 import { openBrowser } from "./browser.ts";
 import { configOption, dataOption, jsonOption } from "./options.ts";
 import { newStore, type StoreFlags } from "./store.ts";
@@ -22,12 +21,8 @@ interface LoginFlags extends StoreFlags {
   browser: boolean;
 }
 
-/** Where a login is made, and what it must not collide with. */
-interface Place {
-  issuer: Issuer;
-  /** Undefined where it would be another's: a token is shown only to the backend that its issuer belongs to. */
-  chatgptUrl: string | undefined;
-  taken: ReadonlySet<string>;
+/** Where a login is made. */
+interface Place extends LoginPlace {
   /** Whether an upstream of this kind is configured; without any configuration there is none yet. */
   serves(kind: "chatgpt" | "openai"): boolean;
 }
@@ -61,40 +56,21 @@ async function login(flags: LoginFlags): Promise<void> {
   await using store = await newStore(flags);
   const made: StoredAccount[] = [];
   const keep = async (granted: Granted): Promise<void> => {
-    const account = named(granted, flags.name, store.accounts.list(), place.taken);
-    const before = store.accounts.get(account.name);
-    await store.accounts.put(account);
-    made.push(account);
-    await revokeOld(place.issuer, before, account);
+    made.push(await keepLogin(store, granted, place, flags.name));
   };
   if (flags.import !== undefined) await importFrom(flags.import, place, keep);
   else if (flags.device) await byDevice(place, keep);
   else await byBrowser(flags, place, keep);
   const [account] = made;
   if (!account) throw new Error("the login gave no account");
-  await learn(account, place, store.accounts);
+  await learn(account, place, store);
   report(store.accounts.get(account.name) ?? account, flags, place);
 }
 
 async function findPlace(flags: LoginFlags): Promise<Place> {
-  const [{ findUpstreams }, { ISSUER }] = await Promise.all([
-    import("../config/load.ts"),
-    import("../config/upstreams.ts"),
-  ]);
+  const { findUpstreams } = await import("../config/load.ts");
   const { upstreams } = findUpstreams(flags);
-  const logins = upstreams.filter(({ kind }) => kind === "chatgpt");
-  const upstream = flags.upstream === undefined ? logins[0] : logins.find(({ name }) => name === flags.upstream);
-  if (flags.upstream !== undefined && !upstream) {
-    const legal = logins.map(({ name }) => name).join(", ") || "none is configured";
-    throw new Error(`there is no upstream ${flags.upstream} of kind chatgpt; legal: ${legal}`);
-  }
-  const issuer = new Issuer(flags.issuer ?? upstream?.issuer ?? ISSUER);
-  return {
-    issuer,
-    chatgptUrl: upstream?.issuer === issuer.url ? upstream.chatgptUrl : undefined,
-    taken: new Set(upstreams.flatMap(({ accounts }) => accounts.map(({ name }) => name))),
-    serves: (kind) => upstreams.some((each) => each.kind === kind),
-  };
+  return { ...placeOf(upstreams, flags), serves: (kind) => upstreams.some((each) => each.kind === kind) };
 }
 
 async function importFrom(file: string, place: Place, keep: (granted: Granted) => Promise<void>): Promise<void> {
@@ -177,27 +153,6 @@ function readLines(take: (line: string) => void): () => void {
   return () => {
     process.stdin.off("data", more).off("end", end).pause();
   };
-}
-
-/** The issuer need not keep what this login replaced; that it does not answer changes nothing. */
-async function revokeOld(issuer: Issuer, before: StoredAccount | undefined, now: StoredAccount): Promise<void> {
-  const old = before?.tokens.refresh;
-  if (old !== undefined && old !== now.tokens.refresh) await issuer.revoke(old).catch(() => undefined);
-}
-
-/** Asks the backend for plan and workspace, so that they are known before the first turn; it may not answer. */
-async function learn(
-  account: StoredAccount,
-  { chatgptUrl }: Place,
-  accounts: Awaited<ReturnType<typeof newStore>>["accounts"],
-): Promise<void> {
-  if (account.kind === "key" || account.accountId === null || chatgptUrl === undefined) return;
-  const login = { token: account.tokens.access, accountId: account.accountId };
-  const checked = await checkAccount(chatgptUrl, login).catch(() => undefined);
-  if (!checked) return;
-  await accounts.change(account.name, { routing: checked.routing, routingAt: Date.now() });
-  if (checked.plan !== null && checked.plan !== account.plan)
-    await accounts.rotate(account.name, account.tokens, { ...account, plan: checked.plan });
 }
 
 function report(account: StoredAccount, flags: LoginFlags, place: Place): void {

@@ -1,7 +1,7 @@
 // `codexd logout NAME`: revokes a login and forgets it.
 
 import type { Command } from "commander";
-import { Issuer } from "../account/issuer.ts";
+import { forgetLogin } from "../server/admin/account-list.ts";
 import { stored } from "./accounts.ts";
 import { configOption, dataOption } from "./options.ts";
 import { existingStore, type StoreFlags } from "./store.ts";
@@ -19,20 +19,9 @@ export function addLogout(program: Command): void {
 async function logout(name: string, flags: StoreFlags): Promise<void> {
   await using store = await existingStore(flags);
   const account = await stored(store, name, flags);
-  const { refresh } = account.tokens;
-  let told = "";
-  if (refresh === undefined) told = account.kind === "chatgpt" ? "" : "; whoever issued it can revoke it";
-  else {
-    // It is removed whatever the issuer says: nobody may stay logged in because a server is away.
-    await new Issuer(account.issuer).revoke(refresh).then(
-      () => {
-        told = " and revoked";
-      },
-      (thrown) => {
-        process.stderr.write(`codexd: the login could not be revoked: ${(thrown as Error).message}\n`);
-      },
-    );
-  }
-  await store.accounts.remove(name);
+  const revoked = await forgetLogin(store, account);
+  if (typeof revoked === "string") process.stderr.write(`codexd: the login could not be revoked: ${revoked}\n`);
+  const told =
+    revoked === true ? " and revoked" : account.kind === "chatgpt" ? "" : "; whoever issued it can revoke it";
   process.stdout.write(`${name} is removed${told}.\n`);
 }
