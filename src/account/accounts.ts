@@ -8,6 +8,7 @@ import type {
   AccountStrategy,
   Accounts,
   Credentials,
+  Pins,
 } from "../core/account.ts";
 import { Failure } from "../core/failure.ts";
 import type { Log } from "../core/hooks.ts";
@@ -18,6 +19,7 @@ import { Handle, type HandleSetting } from "./handle.ts";
 import { Issuer } from "./issuer.ts";
 import { limitHeaders, windowsOf } from "./limits.ts";
 import type { Login, LoginPlace } from "./login.ts";
+import { MemoryPins } from "./pins.ts";
 import { Refresher } from "./refresh.ts";
 import { refusedCredential } from "./refused.ts";
 import { Routes } from "./routes.ts";
@@ -32,6 +34,10 @@ const ANONYMOUS = "anonymous";
 /** What accounts may use besides their configuration. Without a store nothing is renewed and nothing outlives the process. */
 export interface AccountsSetting {
   store?: AccountStore;
+  /** Name of the upstream whose accounts these are. */
+  upstream?: string;
+  /** Which session stays with which account; without, in this process alone. */
+  pins?: Pins;
   issuer?: string;
   /** Kinds of stored accounts that join, when their issuer is this one. */
   kinds?: readonly AccountKind[];
@@ -55,6 +61,7 @@ export class ConfiguredAccounts implements Accounts {
   readonly #handles: HandleSetting;
   readonly #missing: string | undefined;
   readonly #selector: Selector;
+  readonly #pins: Pins;
   #probedAt: number;
 
   /** `missing` is what to tell when there is no account; undefined where the upstream needs none. */
@@ -66,6 +73,7 @@ export class ConfiguredAccounts implements Accounts {
     const ranks = new Map(configs.map(({ name, priority = 0, weight = 1 }) => [name, { priority, weight }]));
     const rankOf = (name: string) => ranks.get(name) ?? { priority: 0, weight: 1 };
     this.#selector = new Selector(setting.strategy ?? "least-used", rankOf, clock);
+    this.#pins = setting.pins ?? new MemoryPins();
     this.#probedAt = clock();
     this.#handles = {
       states,
@@ -110,7 +118,7 @@ export class ConfiguredAccounts implements Accounts {
     const usable = this.#askable(all);
     const fresh = usable.filter(({ name }) => !tried.has(name));
     let refused: unknown;
-    for (const account of this.#selector.order(fresh.length > 0 ? fresh : usable, session)) {
+    for (const account of await this.#ordered(fresh.length > 0 ? fresh : usable, session)) {
       try {
         return await account.credentials();
       } catch (thrown) {
@@ -118,6 +126,29 @@ export class ConfiguredAccounts implements Accounts {
       }
     }
     throw this.exhausted() ?? refused ?? exhausted(all, this.#handles.clock());
+  }
+
+  /** The session's own first; one that has none yet gets the first of the strategy, whichever instance it asks. */
+  async #ordered(handles: readonly AccountHandle[], session: string): Promise<AccountHandle[]> {
+    const ordered = this.#selector.order(handles, session);
+    const [proposed] = ordered;
+    if (!proposed || !this.#isPinned(session)) return ordered;
+    const may = (account: string) => ordered.some(({ name }) => name === account);
+    const propose = () => {
+      this.#selector.turn();
+      return proposed.name;
+    };
+    const account = await this.#pins.settle(this.#upstream, session, propose, may);
+    return ordered.toSorted((a, b) => Number(b.name === account) - Number(a.name === account));
+  }
+
+  get #upstream(): string {
+    return this.#setting.upstream ?? "";
+  }
+
+  /** Where there is but one account there is nothing to remember. */
+  #isPinned(session: string): boolean {
+    return session !== "" && this.size > 1;
   }
 
   /** Those without an obstacle. When all rest, now and then one is asked all the same: its limit may have been lifted. */
@@ -146,16 +177,18 @@ export class ConfiguredAccounts implements Accounts {
   answered(account: string, session: string, headers: Headers): Readonly<Record<string, string>> {
     const handle = this.#named(account);
     if (!handle) return {};
-    this.#selector.pin(session, account);
+    if (this.#isPinned(session)) this.#pins.answered(this.#upstream, session, account);
     handle.limits(headers);
     // Windows that are full keep the rest; without windows, an answer is the proof that there is room.
     if (handle.obstacle?.why === "cooldown" && !headers.has("x-codex-primary-used-percent")) handle.clearCooldown();
     return windowsOf(headers) ? {} : limitHeaders(handle.state, this.#handles.clock());
   }
 
-  serving(session: string): AccountHandle | undefined {
+  async serving(session: string): Promise<AccountHandle | undefined> {
     const usable = this.usable();
-    return this.#selector.order(usable.length > 0 ? usable : this.all(), session, true)[0];
+    const handles = usable.length > 0 ? usable : this.all();
+    const own = this.#isPinned(session) ? await this.#pins.find(this.#upstream, session) : undefined;
+    return handles.find(({ name }) => name === own) ?? this.#selector.order(handles, session)[0];
   }
 
   blame(account: string, failure: Failure, tried: ReadonlySet<string>): boolean {

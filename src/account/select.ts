@@ -1,10 +1,7 @@
-// Decides which of several accounts is asked next: a session keeps its own while that works, otherwise by the strategy.
+// Decides which of several accounts is asked next where a session has none yet, or none that works: by the strategy.
 
 import { createHash } from "node:crypto";
 import type { AccountHandle, AccountStrategy, UsageWindow } from "../core/account.ts";
-
-/** Sessions whose account is remembered; the least recently used are forgotten first. */
-const PINS = 20_000;
 
 export interface Rank {
   /** Higher ones are asked first. */
@@ -17,7 +14,6 @@ export class Selector {
   readonly #strategy: AccountStrategy;
   readonly #rankOf: (name: string) => Rank;
   readonly #clock: () => number;
-  readonly #pins = new Map<string, string>();
   #turn = 0;
 
   constructor(strategy: AccountStrategy, rankOf: (name: string) => Rank, clock: () => number) {
@@ -26,22 +22,22 @@ export class Selector {
     this.#clock = clock;
   }
 
-  /** These accounts, the one to ask first at the front. A mere look takes no turn of the round. */
-  order(handles: readonly AccountHandle[], session: string, isLook = false): AccountHandle[] {
+  /** These accounts, the one to ask first at the front. */
+  order(handles: readonly AccountHandle[], session: string): AccountHandle[] {
     if (handles.length < 2) return [...handles];
-    const pinned = this.#pins.get(session);
-    const first = handles.filter(({ name }) => name === pinned);
-    const rest = handles.filter(({ name }) => name !== pinned);
     const priorityOf = ({ name }: AccountHandle) => this.#rankOf(name).priority;
-    const priorities = [...new Set(rest.map(priorityOf))].sort((a, b) => b - a);
-    const ranked = priorities.flatMap((priority) =>
+    const priorities = [...new Set(handles.map(priorityOf))].sort((a, b) => b - a);
+    return priorities.flatMap((priority) =>
       this.#among(
-        rest.filter((handle) => priorityOf(handle) === priority),
+        handles.filter((handle) => priorityOf(handle) === priority),
         session,
       ),
     );
-    if (first.length === 0 && !isLook) this.#turn++;
-    return [...first, ...ranked];
+  }
+
+  /** One of the round was asked: the next session gets the next. */
+  turn(): void {
+    this.#turn++;
   }
 
   /** Accounts of one priority, in the order of the strategy. */
@@ -49,14 +45,6 @@ export class Selector {
     const ranked = equals.map((handle, at) => ({ handle, key: this.#key(handle, at, equals.length, session) }));
     ranked.sort((a, b) => a.key[0] - b.key[0] || a.key[1] - b.key[1]);
     return ranked.map(({ handle }) => handle);
-  }
-
-  /** The session's turn was answered by this account: the next one goes there too. */
-  pin(session: string, account: string): void {
-    if (session === "") return;
-    this.#pins.delete(session);
-    this.#pins.set(session, account);
-    if (this.#pins.size > PINS) this.#pins.delete(this.#pins.keys().next().value as string);
   }
 
   /** Smaller is asked earlier. The second number spreads sessions evenly where the first says nothing. */

@@ -55,8 +55,9 @@ const CHECKED: Column<Inspected>[] = [
 
 async function copyStore(flags: StoreFlags & { to: string }): Promise<void> {
   await using from = await existingStore(flags);
-  const [{ openEngine }, { copyStore: copy }] = await Promise.all([
+  const [{ openEngine }, { addKeys }, { copyStore: copy }] = await Promise.all([
     import("../store/index.ts"),
+    import("../store/keys.ts"),
     import("../store/copy.ts"),
   ]);
   const place = flags.to.includes("://") ? { data: undefined, store: flags.to } : { data: flags.to, store: "sqlite" };
@@ -65,6 +66,8 @@ async function copyStore(flags: StoreFlags & { to: string }): Promise<void> {
     if (to.place === from.place) throw new Error(`${to.place} is the store itself`);
     // What waits in journals is a part of it.
     await from.receipts.last(1);
+    // First: what it seals must never be there without it.
+    await addKeys(to.engine, place.data, from.keys);
     const copied = await copy(from.engine, to.engine, { onPass: tell });
     report(copied, { from: from.place, to: to.place, json: flags.json === true });
   } finally {

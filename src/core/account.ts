@@ -51,7 +51,7 @@ export interface Accounts {
    */
   answered(account: string, session: string, headers: Headers): Readonly<Record<string, string>>;
   /** The account that a session stays with, or else the one that would be asked first. */
-  serving(session: string): AccountHandle | undefined;
+  serving(session: string): Promise<AccountHandle | undefined>;
   /** The account failed: it rests as long as the failure says. True when another one may be asked for the same turn. */
   blame(account: string, failure: Failure, tried: ReadonlySet<string>): boolean;
   /** The failure of all accounts together, when there are several and none may be asked. */
@@ -60,6 +60,16 @@ export interface Accounts {
   all(): AccountHandle[];
   /** Those that may be asked now. */
   usable(): AccountHandle[];
+}
+
+/** Which account each session stays with, shared by every process of one store. Nothing here throws, and nothing waits long. */
+export interface Pins {
+  /** The account of this session: of those that may serve it the one that it has, else the proposed one, which it has from then on. */
+  settle(upstream: string, session: string, propose: () => string, may: (account: string) => boolean): Promise<string>;
+  /** Undefined for a session that has none yet. */
+  find(upstream: string, session: string): Promise<string | undefined>;
+  /** This account answered it: it stays there. */
+  answered(upstream: string, session: string, account: string): void;
 }
 
 /** Why an account may not be asked now. */

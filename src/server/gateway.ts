@@ -25,6 +25,7 @@ import type { PromptKeeper } from "./prompts.ts";
 import { Pulse } from "./pulse.ts";
 import type { ReasoningMemory } from "./reasoning-memory.ts";
 import type { Stored } from "./stored/index.ts";
+import type { Team } from "./workers/member.ts";
 
 /** What outlives a configuration: the process's own parts. */
 export interface Services {
@@ -41,6 +42,8 @@ export interface Services {
   prompts: PromptKeeper;
   counters: Counters;
   limitGauges: LimitGauges;
+  /** Where several processes serve together: this one's way to the others. */
+  team?: Team | undefined;
 }
 
 /** An exchange that is not over: what a drain waits for, and ends when its time is up. */
@@ -175,7 +178,7 @@ export function upstreamsOf(
     mint,
     version,
     store,
-  }: Pick<Services, "log" | "mint" | "clock" | "version"> & { store?: Pick<Store, "accounts"> },
+  }: Pick<Services, "log" | "mint" | "clock" | "version"> & { store?: Pick<Store, "accounts" | "pins"> },
 ): Upstream[] {
   const { connect, firstByte, idle } = config.limits;
   const accountsWith = (setting: AccountsSetting) => (configs: readonly AccountConfig[], missing?: string) =>
@@ -208,20 +211,21 @@ export function upstreamsOf(
 
 /** Logins join the upstreams of kind chatgpt by themselves, and API keys those of kind openai. */
 function accountsSetting(
-  { kind, baseUrl, issuer, chatgptUrl, strategy }: UpstreamConfig,
+  { name, kind, baseUrl, issuer, chatgptUrl, strategy }: UpstreamConfig,
   { upstreams }: Config,
-  { log, store }: { log: Log; store?: Pick<Store, "accounts"> },
+  { log, store }: { log: Log; store?: Pick<Store, "accounts" | "pins"> },
 ): AccountsSetting {
   const kinds = { chatgpt: ["chatgpt", "personal"], openai: ["key"], compatible: [] } as const;
   // As the Codex CLI: only the backend's own address is asked where a workspace belongs, never another in its place.
   const isBackend = kind === "chatgpt" && baseUrl.replace(/\/+$/, "") === `${chatgptUrl.replace(/\/+$/, "")}/codex`;
   return {
     log,
+    upstream: name,
     issuer,
     strategy,
     kinds: kinds[kind],
     taken: new Set(upstreams.flatMap(({ accounts }) => accounts.map(({ name }) => name))),
-    ...(store ? { store: store.accounts } : {}),
+    ...(store ? { store: store.accounts, pins: store.pins } : {}),
     ...(isBackend ? { chatgptUrl } : {}),
   };
 }

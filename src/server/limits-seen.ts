@@ -18,7 +18,7 @@ export async function limitsAnswer(request: Request, gateway: Gateway, around: S
   try {
     const principal = await authenticate(request, url, around.peerOf(request), gateway, around.loopback);
     permitDialect(principal, dialect.name);
-    const account = accountOf(gateway, principal, sessionIn(request.headers));
+    const account = await accountOf(gateway, principal, sessionIn(request.headers));
     const body = limitsOf(account, gateway.services.clock());
     return Response.json(body, { headers: { "x-request-id": requestId, "cache-control": "no-store" } });
   } catch (thrown) {
@@ -30,13 +30,15 @@ export async function limitsAnswer(request: Request, gateway: Gateway, around: S
 }
 
 /** The account of the caller's session, else the one that answered this licence last, else the one that would answer it now. */
-function accountOf(gateway: Gateway, { id }: Principal, session: string | undefined): AccountHandle {
+async function accountOf(gateway: Gateway, { id }: Principal, session: string | undefined): Promise<AccountHandle> {
   const chatgpt = gateway.upstreams.filter(({ kind }) => kind === "chatgpt");
   const last = session === undefined ? gateway.services.served.of(id) : undefined;
   const lastUpstream = chatgpt.find(({ name }) => name === last?.upstream);
   const account =
     lastUpstream?.accounts.usable().find(({ name }) => name === last?.account) ??
-    chatgpt.map(({ accounts }) => accounts.serving(session ?? "")).find((one) => one !== undefined);
+    (await Promise.all(chatgpt.map(({ accounts }) => accounts.serving(session ?? "")))).find(
+      (one) => one !== undefined,
+    );
   if (account) return account;
   throw new Failure("unsupported", {
     code: "unsupported_endpoint",

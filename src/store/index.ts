@@ -2,13 +2,15 @@
 
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import type { AccountStore } from "../core/account.ts";
+import type { AccountStore, Pins } from "../core/account.ts";
 import type { Log } from "../core/hooks.ts";
 import { openAccounts } from "./accounts.ts";
 import type { Engine } from "./engine.ts";
+import { openKeys } from "./keys.ts";
 import { type Licences, openLicences } from "./licences.ts";
 import { migrate } from "./migrations.ts";
 import { openReceipts, type Receipts } from "./receipts.ts";
+import { openSessions } from "./sessions.ts";
 import { Snapshots } from "./snapshot.ts";
 import { openValues, type PluginValues } from "./values.ts";
 
@@ -20,8 +22,12 @@ export interface Store {
   readonly licences: Licences;
   readonly receipts: Receipts;
   readonly accounts: AccountStore;
+  /** Which session stays with which account. */
+  readonly pins: Pins;
   /** What plugins keep. */
   readonly values: PluginValues;
+  /** Secrets of its own, the one to seal with first. */
+  readonly keys: readonly string[];
   /** The database itself, for what else is kept in it. */
   readonly engine: Engine;
   /** Writes what is still queued, and lets go of the database. */
@@ -56,7 +62,12 @@ export async function openStore(dataDir: string, options: StoreOptions = {}): Pr
   const { engine, place, schema } = await openEngine(dataDir, { store, patience });
   const snapshots = new Snapshots(engine);
   const receipts = await openReceipts(engine, { journal: join(dataDir, "journal"), log, queue });
-  const [licences, accounts] = await Promise.all([openLicences(engine, snapshots), openAccounts(engine, snapshots)]);
+  const [licences, accounts, pins, keys] = await Promise.all([
+    openLicences(engine, snapshots),
+    openAccounts(engine, snapshots),
+    openSessions(engine, snapshots),
+    openKeys(engine, dataDir),
+  ]);
   async function close(): Promise<void> {
     await receipts.stop();
     snapshots.stop();
@@ -68,7 +79,9 @@ export async function openStore(dataDir: string, options: StoreOptions = {}): Pr
     licences,
     receipts,
     accounts,
+    pins,
     values: openValues(engine),
+    keys,
     engine,
     close,
     [Symbol.asyncDispose]: close,

@@ -226,6 +226,31 @@ const STEPS: readonly (readonly Statement[])[] = [
     "create table receipts_kept (since bigint not null)",
     "insert into receipts_kept (since) values (0)",
   ],
+  [
+    // The account that a session stays with on an upstream; `moved` is the version of "sessions" at which it got another one.
+    `create table sessions (
+      upstream text not null,
+      session text not null,
+      account text not null,
+      moved bigint not null,
+      written_at bigint not null,
+      primary key (upstream, session)
+    )`,
+    "create index sessions_moved on sessions (moved)",
+    "create index sessions_written_at on sessions (written_at)",
+    // What seals kept conversations where the operator gives no key and there is no file to have one in.
+    `create table kept_keys (
+      key text primary key,
+      made_at bigint not null
+    )`,
+    // Who serves on this database just now, and by which chain of plugins.
+    `create table instances (
+      name text primary key,
+      chain text not null,
+      version text not null,
+      seen_at bigint not null
+    )`,
+  ],
 ];
 
 /** Receipts from before there were sums. */

@@ -20,6 +20,12 @@ export const TABLES: readonly Table[] = [
     newer: "coalesce(accounts.refreshed_at, 0) <= coalesce(excluded.refreshed_at, 0)",
   },
   { name: "account_states", key: ["name"] },
+  {
+    name: "sessions",
+    key: ["upstream", "session"],
+    since: "written_at >= ?",
+    newer: WRITTEN_LATER("sessions"),
+  },
   { name: "plugin_values", key: ["plugin", "key"] },
   { name: "counters", key: ["name"] },
   {
@@ -46,7 +52,14 @@ export const TABLES: readonly Table[] = [
 ];
 
 /** Of this database alone: who renews what just now, and what its processes have in memory. */
-export const OWN: readonly string[] = ["schema_version", "versions", "leases", "receipts_kept"];
+export const OWN: readonly string[] = [
+  "schema_version",
+  "versions",
+  "leases",
+  "receipts_kept",
+  "kept_keys",
+  "instances",
+];
 
 /** Parts without the whole that they belong to. */
 export const ORPHANS: readonly { name: string; sql: string }[] = [

@@ -34,6 +34,9 @@ async function furnish(store: Store): Promise<void> {
     ...[licence.id, Date.now() * 1000, bytes],
   ]);
   await put("insert into counters (name, count, until) values (?, ?, ?)", ["c", 1, 2]);
+  await put("insert into sessions (upstream, session, account, moved, written_at) values ('up', 's', 'w', 1, ?)", [
+    Date.now() * 1000,
+  ]);
   await put(
     `insert into kept_responses (licence, id, status, created_at, written_at, expires_at, bytes, cancelled, body, context)
      values (?, ?, 'completed', 1, ?, 3, 4, 0, ?, ?)`,

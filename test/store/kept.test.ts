@@ -12,7 +12,7 @@ const later = () => Date.now() + 60_000;
 
 describe.each(ENGINES)("on $name", (engine) => {
   let store: Store;
-  let envelope = createEnvelope();
+  let envelope = createEnvelope(["a key of the store"]);
   let responses: ResponseRows;
   let conversations: ConversationRows;
   let items: ItemRows;
@@ -20,7 +20,7 @@ describe.each(ENGINES)("on $name", (engine) => {
 
   beforeEach(async () => {
     store = await open(await engine.place());
-    envelope = createEnvelope();
+    envelope = createEnvelope(["a key of the store"]);
     responses = openResponses(store.engine, () => envelope);
     conversations = openConversations(store.engine, () => envelope);
     items = openItems(store.engine, () => envelope);
@@ -173,14 +173,14 @@ describe.each(ENGINES)("on $name", (engine) => {
   });
 
   test("another key opens nothing, and a row that was moved is not opened either", async () => {
-    envelope = createEnvelope("the first key of all");
+    envelope = createEnvelope(["the first key of all"]);
     await responses.put(response("resp_1"));
     await responses.put(response("resp_2", { body: '"two"' }));
-    envelope = createEnvelope("the second key of all");
+    envelope = createEnvelope(["the second key of all"]);
     expect(await responses.get("a", "resp_1")).toBeUndefined();
-    envelope = createEnvelope();
+    envelope = createEnvelope(["a key of the store"]);
     expect(await responses.get("a", "resp_1")).toBeUndefined();
-    envelope = createEnvelope("the first key of all");
+    envelope = createEnvelope(["the first key of all"]);
     expect(await responses.get("a", "resp_2")).toMatchObject({ body: '"two"' });
     await store.engine.run("delete from kept_responses where id = 'resp_2'");
     await store.engine.run("update kept_responses set id = 'resp_2' where id = 'resp_1'");

@@ -3,8 +3,8 @@
 import type { ResponsesConfig } from "../../config/load.ts";
 import type { Log } from "../../core/hooks.ts";
 import { type ConversationRows, openConversations } from "../../store/conversations.ts";
-import type { Engine } from "../../store/engine.ts";
 import { createEnvelope, type Envelope } from "../../store/envelope.ts";
+import type { Store } from "../../store/index.ts";
 import { type ItemRows, openItems } from "../../store/kept-items.ts";
 import {
   type EventRun,
@@ -42,13 +42,15 @@ export class Stored {
   readonly #bounds: Bounds;
   readonly #log: Log;
   readonly #saving = new Map<string, Promise<unknown>>();
+  readonly #keys: readonly string[];
   #policy: ResponsesConfig;
   #envelope: Envelope;
 
-  constructor(engine: Engine, policy: ResponsesConfig, log: Log) {
+  constructor({ engine, keys }: Pick<Store, "engine" | "keys">, policy: ResponsesConfig, log: Log) {
     const envelope = () => this.#envelope;
     this.#policy = policy;
-    this.#envelope = createEnvelope(policy.key);
+    this.#keys = keys;
+    this.#envelope = createEnvelope(this.#secrets());
     this.#log = log;
     this.responses = openResponses(engine, envelope);
     this.conversations = openConversations(engine, envelope);
@@ -69,9 +71,18 @@ export class Stored {
 
   /** A reload: what is kept from now on is kept by this. */
   set policy(policy: ResponsesConfig) {
-    if (policy.key !== this.#policy.key) this.#envelope = createEnvelope(policy.key);
     this.#policy = policy;
+    this.#envelope = createEnvelope(this.#secrets());
     this.#bounds.restart();
+  }
+
+  /** How all is sealed that is kept of conversations now. */
+  get envelope(): Envelope {
+    return this.#envelope;
+  }
+
+  #secrets(): string[] {
+    return [...(this.#policy.key === undefined ? [] : [this.#policy.key]), ...this.#keys];
   }
 
   expiry(): number {
