@@ -12,7 +12,7 @@ import { ReasoningMemory } from "./reasoning-memory.ts";
 import { Stored } from "./stored/index.ts";
 
 export function servicesOf(
-  own: Pick<Services, "store" | "counters" | "log" | "version">,
+  own: Pick<Services, "store" | "counters" | "log" | "version" | "team">,
   responses: ResponsesConfig,
 ): Services {
   const stored = new Stored(own.store, responses, own.log);
