@@ -193,7 +193,7 @@ describe("routes and document agree", () => {
         "x-codexd-model",
         "x-codexd-effort",
         "x-codexd-dropped",
-    "x-codexd-budget-warning",
+        "x-codexd-budget-warning",
       ]);
       expect(Object.keys(operation.responses[429]?.headers ?? {}), path).toContain("retry-after");
     }

@@ -156,7 +156,8 @@ const errors = {
       message: text,
       status: Type.String({ description: "Google's name of the status, e.g. INVALID_ARGUMENT" }),
       details: Type.Array(anyObject, {
-        description: "ErrorInfo with codexd's code as `reason`; RetryInfo where waiting helps; QuotaFailure where a limit of the licence is reached",
+        description:
+          "ErrorInfo with codexd's code as `reason`; RetryInfo where waiting helps; QuotaFailure where a limit of the licence is reached",
       }),
     }),
   }),
