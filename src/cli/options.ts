@@ -13,6 +13,15 @@ export const hostOption = (): Option => new Option("--host <host>", "address to 
 export const portOption = (): Option =>
   new Option("--port <number>", "port to listen on, 0 for a free one").argParser(port);
 
+export const workersOption = (): Option =>
+  new Option("--workers <number>", "processes that share the port, 1 to 128 (Linux)").argParser(workers);
+
+function workers(text: string): number {
+  const number = amount(text);
+  if (number <= 128) return number;
+  throw new InvalidArgumentError("It is a whole number from 1 to 128.");
+}
+
 /** `--data="$DIR"` with DIR unset must not mean some other place. */
 function some(text: string): string {
   if (text !== "") return text;

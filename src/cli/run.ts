@@ -27,10 +27,13 @@ function serveFlags(args: readonly string[]): Flags | undefined {
       flags.sandbox = true;
       continue;
     }
-    const [name, inline] = /^--(config|host|port|data)(?:=(.*))?$/s.exec(arg)?.slice(1) ?? [];
+    const [name, inline] = /^--(config|host|port|data|workers)(?:=(.*))?$/s.exec(arg)?.slice(1) ?? [];
     const value = inline ?? args[++at];
     if (!name || !value || (inline === undefined && value.startsWith("-"))) return undefined;
-    if (name !== "port") flags[name as "config" | "host" | "data"] = value;
+    if (name === "workers") {
+      if (!/^[1-9][0-9]?$/.test(value)) return undefined;
+      flags.workers = Number(value);
+    } else if (name !== "port") flags[name as "config" | "host" | "data"] = value;
     else if (/^[0-9]{1,5}$/.test(value) && Number(value) <= 65535) flags.port = Number(value);
     else return undefined;
   }

@@ -2,7 +2,7 @@
 
 import type { Command } from "commander";
 import type { Flags } from "../config/load.ts";
-import { configOption, dataOption, hostOption, portOption } from "./options.ts";
+import { configOption, dataOption, hostOption, portOption, workersOption } from "./options.ts";
 
 export function addServe(program: Command): void {
   program
@@ -12,6 +12,7 @@ export function addServe(program: Command): void {
     .addOption(hostOption())
     .addOption(portOption())
     .addOption(dataOption())
+    .addOption(workersOption())
     .option("--sandbox", "add the embedded upstream as the default one: no account needed")
     .action(async (flags: Flags) => {
       process.exitCode = await (await import("./serve.ts")).serve(flags);

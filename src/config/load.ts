@@ -20,7 +20,7 @@ export type { AccountConfig, UpstreamConfig } from "./upstreams.ts";
 export interface Config {
   /** The file it came from; absent when there was none. */
   file?: string;
-  server: { host: string; port: number; basePath: string; watch: boolean };
+  server: { host: string; port: number; basePath: string; watch: boolean; workers: number };
   limits: {
     streams: number;
     body: number;
@@ -77,6 +77,7 @@ export interface Flags {
   port?: number | undefined;
   data?: string | undefined;
   sandbox?: boolean | undefined;
+  workers?: number | undefined;
 }
 
 /**
@@ -222,7 +223,7 @@ class Draft {
 
   #complete(file: FileConfig, plugins: readonly PluginShape[], files: Files | undefined, checking: Checking): Config {
     const { env, cwd, home, tty } = this.#around;
-    const { host, port, data, sandbox } = this.#flags;
+    const { host, port, data, sandbox, workers } = this.#flags;
     const set = (name: string): string | undefined => env[name] || undefined;
     const ownData = data ?? set("CODEXD_DATA");
     const prices = readPrices(file.prices);
@@ -233,6 +234,7 @@ class Draft {
         basePath: file.server?.basePath?.replace(/\/$/, ""),
         host: host ?? set("CODEXD_HOST") ?? file.server?.host,
         port: port ?? this.#port(set("CODEXD_PORT")) ?? file.server?.port,
+        workers: workers ?? file.server?.workers,
       },
       limits: file.limits,
       strict: file.strict,

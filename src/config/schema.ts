@@ -63,6 +63,13 @@ const server = closed(
       description:
         "Reload when this file or one of a plugin's own changes, as SIGHUP does: a bad one changes nothing and the log says why.",
     }),
+    workers: Type.Integer({
+      minimum: 1,
+      maximum: 128,
+      default: 1,
+      description:
+        "Processes that share the port (Linux only), for more than one core. Limits, receipts and metrics are those of all together; of `limits.streams` each holds its share.",
+    }),
   },
   "Where the server listens.",
 );

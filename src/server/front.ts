@@ -12,6 +12,7 @@ import { renderFailure } from "./render.ts";
 import type { Surroundings } from "./surroundings.ts";
 import type { Traffic } from "./traffic.ts";
 
+const PROMETHEUS = { "content-type": "text/plain; version=0.0.4; charset=utf-8" };
 const MOST_HEADERS = 100;
 const FORWARDED = /^(forwarded|via|x-real-ip|x-forwarded-.*)$/;
 
@@ -20,6 +21,8 @@ export interface Front {
   traffic: Traffic;
   around: Surroundings;
   metrics: Metrics;
+  /** Reads the configuration again; gives what is wrong with it, nothing when it serves. */
+  reload(): Promise<readonly string[]>;
 }
 
 /** Answers what belongs to the root; undefined when the request is the application's. */
@@ -41,7 +44,7 @@ export async function frontAnswer(request: Request, front: Front): Promise<Respo
     case "/api/hello":
       return new Response(null);
     case "/metrics":
-      return await guarded(request, front, () => scrape(front));
+      return await guarded(request, front, async () => text(200, await scrape(front), PROMETHEUS));
     case "/openapi.json":
     case "/docs":
       return await (await import("./docs.ts")).docsAnswer(path, front.gateway);
@@ -65,13 +68,21 @@ function ready({ gateway, traffic }: Front): Response {
   return Response.json({ status, off, ...counters }, { status: status === "ready" ? 200 : 503 });
 }
 
-function scrape({ gateway, metrics, traffic }: Front): Response {
-  const body =
+/** Of all workers, whichever was asked. */
+async function scrape(front: Front): Promise<string> {
+  const { team } = front.gateway.services;
+  const [all] = (await team?.all<string>("metrics").catch(() => undefined)) ?? [];
+  return all ? all.answer : ownMetrics(front);
+}
+
+/** What this process counted. */
+export function ownMetrics({ gateway, metrics, traffic }: Pick<Front, "gateway" | "metrics" | "traffic">): string {
+  return (
     metrics.render({ open: traffic.live.size, draining: traffic.draining }) +
     accountGauges(gateway.upstreams, gateway.services.clock()) +
     pluginMetrics(gateway.chain) +
-    gateway.services.limitGauges.render(gateway.services.counters);
-  return new Response(body, { headers: { "content-type": "text/plain; version=0.0.4; charset=utf-8" } });
+    gateway.services.limitGauges.render(gateway.services.counters)
+  );
 }
 
 /** A plugin's own page; the licence is seen again there, as for its other routes. */

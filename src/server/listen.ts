@@ -7,13 +7,17 @@ import { openCounters } from "../store/counters/index.ts";
 import { openStore } from "../store/index.ts";
 import type { App } from "./app.ts";
 import { Follower } from "./follow.ts";
-import { frontAnswer } from "./front.ts";
+import { frontAnswer, ownMetrics } from "./front.ts";
 import { createGateway, type Gateway, type Read, type Services } from "./gateway.ts";
 import { catchLateErrors } from "./late-errors.ts";
 import { createLog } from "./log.ts";
+import { reportOf } from "./plugins/report.ts";
+import { openPort, urlOf } from "./port.ts";
 import { Retention } from "./retention.ts";
 import { servicesOf } from "./services.ts";
 import type { Traffic } from "./traffic.ts";
+import type { Team } from "./workers/member.ts";
+import type { Topic } from "./workers/messages.ts";
 
 export interface ServeOptions {
   builtIn: readonly Plugin<never>[];
@@ -22,6 +26,8 @@ export interface ServeOptions {
   /** Where the plugins are that it names by path, as far as it can be read. */
   pluginPaths(): string[];
   version: string;
+  /** Where this process is one of several that share the port. */
+  team?: Team | undefined;
 }
 
 export interface Serving {
@@ -38,24 +44,17 @@ export interface Serving {
 /** Between `/readyz` turning 503 and the closed listener: time for a balancer's next probe on an open connection. */
 const READY_GRACE = 50;
 
-/** Why a port could not be had, in an operator's words. */
-const WHY: Readonly<Record<string, string>> = {
-  EADDRINUSE: "the port is in use",
-  EADDRNOTAVAIL: "this machine has no such address",
-  EACCES: "a port below 1024 needs a privilege",
-  EINVAL: "there is no such address",
-  ENOTFOUND: "there is no such name",
-};
-
 /** Milliseconds after the port is open at which the parts that a probe does not need are loaded. */
 const PREPARE = 20;
 
 export async function serve(configured: Read, options: ServeOptions): Promise<Serving> {
   const { config } = configured;
-  const log = createLog(config.log);
+  const { team } = options;
+  const log = createLog(config.log, undefined, team && { worker: team.number });
   const store = await openStore(config.data, { store: config.store, log });
-  const counters = await openCounters(config.counters, store.engine, log);
-  const server = new Server(configured, options, { store, counters, log });
+  const there: Team["count"] | undefined = team && ((counts, holds) => team.count(counts, holds));
+  const counters = await openCounters(config.counters, store.engine, log, there);
+  const server = new Server(configured, options, { store, counters, log, team });
   await server.start(configured);
   return server;
 }
@@ -63,7 +62,7 @@ export async function serve(configured: Read, options: ServeOptions): Promise<Se
 class Server implements Serving {
   readonly #options: ServeOptions;
   readonly #services: Services;
-  readonly #traffic: Traffic = { live: new Set(), draining: false };
+  readonly #traffic: Traffic;
   readonly #ended = Promise.withResolvers<number>();
   readonly #loopback: boolean;
   readonly #follower = new Follower(() => void this.#reload());
@@ -73,13 +72,15 @@ class Server implements Serving {
   #app: Promise<App> | undefined;
   #reloading: Promise<void> | undefined;
   #reloadAgain = false;
+  /** Of the last reload. */
+  #problems: readonly string[] = [];
   readonly #readAt: number;
   readonly #retention: Retention;
   #server: ReturnType<typeof Bun.serve> | undefined;
   #signals = 0;
   #uncaught: (() => void) | undefined;
 
-  constructor(configured: Read, options: ServeOptions, own: Pick<Services, "store" | "counters" | "log">) {
+  constructor(configured: Read, options: ServeOptions, own: Pick<Services, "store" | "counters" | "log" | "team">) {
     const { config } = configured;
     this.#readAt = configured.readAt;
     this.#options = options;
@@ -87,11 +88,13 @@ class Server implements Serving {
     this.#retention = new Retention(own.store.engine, own.log);
     this.#retention.keep = config.receipts.keep;
     this.#loopback = isLoopback(config.server.host);
+    const { team } = own;
+    const share = (streams: number) => Math.max(1, Math.ceil((streams - (team?.number ?? 1) + 1) / (team?.of ?? 1)));
+    this.#traffic = { live: new Set(), draining: false, ...(team && { share }) };
   }
 
   get url(): string {
-    const { hostname, port } = this.#server as { hostname: string; port: number };
-    return `http://${inUrl(hostname)}:${port}`;
+    return urlOf(this.#server ?? {});
   }
 
   get base(): string {
@@ -123,7 +126,10 @@ class Server implements Serving {
   /** Apart from the start: what listens for signals lives as long as the process, and would hold the first plugins with it. */
   #open(): void {
     const { host, port } = this.#gateway.config.server;
-    this.#server = this.#listen(host, port);
+    const { team } = this.#services;
+    this.#server = this.#listen(host, team?.port || port);
+    team?.respond((topic) => this.#respond(topic));
+    team?.onAlone(() => void this.stop());
     setTimeout(() => this.#prepare(), PREPARE).unref();
     this.#uncaught = catchLateErrors(this.#services.log, () => this.#gateway.chain.links);
     process.on("SIGTERM", () => void this.#signalled());
@@ -132,27 +138,16 @@ class Server implements Serving {
   }
 
   #listen(host: string, port: number): ReturnType<typeof Bun.serve> {
-    const settings: Parameters<typeof Bun.serve>[0] = {
-      hostname: bare(host),
+    return openPort({
+      host,
       port,
-      reusePort: false,
-      // A model may think for minutes: silence is bounded by limits.idle and broken by heartbeats, not by the socket.
-      idleTimeout: 0,
-      // Bodies are counted by us, so that their refusal wears the dialect's envelope; this is only a wall behind it.
-      maxRequestBodySize: 1024 * 1024 * 1024,
-      development: false,
+      shared: this.#services.team !== undefined,
       fetch: (request) => this.#answer(request),
       error: (error) => {
         this.#services.log.error("internal error", { error: String(error), stack: error.stack });
         return new Response("codexd met an internal error\n", { status: 500 });
       },
-    };
-    try {
-      return Bun.serve(settings);
-    } catch (error) {
-      const { code, message } = error as { code?: string; message: string };
-      throw new Error(`cannot listen on ${inUrl(bare(host))}:${port}: ${WHY[code ?? ""] ?? message}`);
-    }
+    });
   }
 
   /** Gets ready for the first exchange, when the probes that wait for the port have had their answer. */
@@ -188,6 +183,7 @@ class Server implements Serving {
         traffic: this.#traffic,
         around,
         metrics: this.#services.metrics,
+        reload: () => this.#reload(),
       });
       return front ?? (await (await this.#application()).fetch(request));
     } finally {
@@ -196,21 +192,23 @@ class Server implements Serving {
   }
 
   /** One reload at a time; what is asked for meanwhile is one more, so that the last state wins. */
-  async #reload(): Promise<void> {
+  async #reload(): Promise<readonly string[]> {
     this.#reloadAgain = true;
     this.#reloading ??= (async () => {
       while (this.#reloadAgain && !this.#traffic.draining) {
         this.#reloadAgain = false;
         const began = Date.now();
-        await this.#swap();
+        this.#problems = await this.#swap();
         await this.#follow(began);
       }
       this.#reloading = undefined;
     })();
     await this.#reloading;
+    return this.#problems;
   }
 
-  async #swap(): Promise<void> {
+  /** Gives what is wrong. */
+  async #swap(): Promise<readonly string[]> {
     const { log } = this.#services;
     try {
       const next = await this.#build(this.#asNow(await this.#options.reload()));
@@ -226,8 +224,11 @@ class Server implements Serving {
       void next.models.ready();
       this.#retire(old);
       log.info("configuration reloaded", { file: next.config.file });
+      return [];
     } catch (error) {
-      log.error("the configuration was not reloaded; the old one goes on", { error: (error as Error).message });
+      const { message } = error as Error;
+      log.error("the configuration was not reloaded; the old one goes on", { error: message });
+      return message.split("\n");
     }
   }
 
@@ -238,6 +239,7 @@ class Server implements Serving {
     for (const [key, before, after] of [
       ["server.host", now.server.host, config.server.host],
       ["server.port", now.server.port, config.server.port],
+      ["server.workers", now.server.workers, config.server.workers],
       ["data", now.data, config.data],
       ["counters", maskUrl(now.counters), maskUrl(config.counters)],
     ] as const) {
@@ -245,7 +247,8 @@ class Server implements Serving {
     }
     // Its address may have a password in it.
     if (now.store !== config.store) log.warn("store takes effect at the next start");
-    const server = { ...config.server, host: now.server.host, port: now.server.port };
+    const { host, port, workers } = now.server;
+    const server = { ...config.server, host, port, workers };
     return { config: { ...config, data: now.data, store: now.store, server }, files, readAt };
   }
 
@@ -276,8 +279,21 @@ class Server implements Serving {
     }
   }
 
+  /** This worker's part of what all of them are asked. */
+  #respond(topic: Topic): unknown {
+    switch (topic) {
+      case "metrics":
+        return ownMetrics({ gateway: this.#gateway, traffic: this.#traffic, metrics: this.#services.metrics });
+      case "plugins":
+        return this.#gateway.chain.links.map(reportOf);
+      case "reload":
+        return this.#reload();
+    }
+  }
+
   async #signalled(): Promise<void> {
-    if (++this.#signals > 1) {
+    // A terminal tells the workers too, and the process above them once more; only that one counts.
+    if (++this.#signals > 1 && !this.#services.team) {
       this.#ended.resolve(1);
       process.exit(1);
     }
@@ -313,15 +329,6 @@ class Server implements Serving {
     this.#uncaught?.();
     this.#ended.resolve(0);
   }
-}
-
-/** `[::1]` is how an address looks inside a URL; the socket wants `::1`. */
-function bare(host: string): string {
-  return host.replace(/^\[(.*)\]$/, "$1");
-}
-
-function inUrl(host: string): string {
-  return host.includes(":") ? `[${host}]` : host;
 }
 
 function isLoopback(host: string): boolean {

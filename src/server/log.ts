@@ -15,11 +15,13 @@ const DEEPEST = 6;
 export function createLog(
   settings: { level: Level; format: "pretty" | "json" },
   write: (line: string) => void = (line) => void process.stderr.write(line),
+  /** Fields of every line. */
+  own: Record<string, unknown> = {},
 ): Log {
   const least = LEVELS.indexOf(settings.level);
   const at = (level: Level) => (message: string, fields?: Record<string, unknown>) => {
     if (LEVELS.indexOf(level) < least) return;
-    const masked = fields ? mask(fields) : {};
+    const masked = fields ? { ...own, ...mask(fields) } : own;
     write(settings.format === "json" ? json(level, message, masked) : pretty(level, message, masked));
   };
   return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };

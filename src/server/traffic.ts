@@ -9,6 +9,8 @@ import type { AnswerStream } from "./stream.ts";
 /** Counts and holds the exchanges that are under way, over all configurations of this process. */
 export interface Traffic {
   readonly live: Set<Live>;
+  /** Of `limits.streams`, the part that is this process's. */
+  readonly share?: (streams: number) => number;
   draining: boolean;
 }
 
@@ -20,10 +22,11 @@ export function enter(exchange: RunningExchange, traffic: Traffic): void {
       retryAfter: 5,
     });
   }
-  if (traffic.live.size >= exchange.gateway.config.limits.streams) {
+  const { streams } = exchange.gateway.config.limits;
+  if (traffic.live.size >= (traffic.share?.(streams) ?? streams)) {
     throw new Failure("overloaded", {
       code: "server_is_overloaded",
-      message: `this server holds its limit of ${exchange.gateway.config.limits.streams} exchanges (limits.streams)`,
+      message: `this server holds its limit of ${streams} exchanges (limits.streams)`,
       retryAfter: 1,
     });
   }

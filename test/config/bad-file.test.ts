@@ -33,7 +33,7 @@ plugins: [auth, atuh, auth, {a: 1, b: 2}, 7]
   );
   expect(problems()).toEqual([
     'codexd.yaml: limts: unknown key "limts"; did you mean limits? Legal: server, limits, strict, reasoning, responses, data, store, counters, quotas, prices, upstreams, models, plugins',
-    'codexd.yaml: server.prot: unknown key "prot"; did you mean port? Legal: host, port, basePath, watch',
+    'codexd.yaml: server.prot: unknown key "prot"; did you mean port? Legal: host, port, basePath, watch, workers',
     "codexd.yaml: server.host: found 5; legal is text that is not empty (numbers in quotes)",
     'codexd.yaml: server.port: found ${PORT} = "99x"; legal is a whole number from 0 to 65535',
     'codexd.yaml: server.basePath: found the text "codex"; legal is text such as /codex',

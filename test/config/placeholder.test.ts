@@ -53,7 +53,7 @@ plugins: [{ auth: { keys: [{ id: a, key: "\${K}", admin: "\${ADMIN}" }] } }, { c
     { P: "9000", W: "false", I: "2m", R: "0", H: "0", K: "12345678", ADMIN: "true", AT: "0.5" },
   );
   const config = load({ sandbox: true });
-  expect(config.server).toEqual({ host: "127.0.0.1", port: 9000, basePath: "/codex", watch: false });
+  expect(config.server).toEqual({ host: "127.0.0.1", port: 9000, basePath: "/codex", watch: false, workers: 1 });
   expect(config.limits).toMatchObject({ idle: 120_000, body: 2 * 1024 * 1024, retries: 0, hold: 0 });
   expect(config.strict).toBe(true);
   expect(config.plugins).toEqual([

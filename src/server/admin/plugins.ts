@@ -1,5 +1,6 @@
 // `GET /admin/plugins`: the chain as it runs, what its hooks cost, and who is switched off.
 
+import type { Gateway } from "../gateway.ts";
 import { reportOf } from "../plugins/report.ts";
 import type { AdminRoute } from "./routes.ts";
 
@@ -37,6 +38,15 @@ const PLUGIN = {
     commands: { ...strings, description: "Commands that it brings" },
     state: { type: "string", enum: ["on", "off"] },
     reason: { ...string, description: "Why it is off" },
+    workers: {
+      type: "array",
+      description: "Where several workers serve: each of them",
+      items: {
+        type: "object",
+        required: ["worker", "state"],
+        properties: { worker: integer, state: { type: "string", enum: ["on", "off"] }, reason: string },
+      },
+    },
   },
 };
 
@@ -61,5 +71,38 @@ export const PLUGINS: AdminRoute = {
       },
     },
   },
-  handle: ({ front }) => ({ plugins: front.gateway.chain.links.map(reportOf) }),
+  handle: async ({ front }) => ({ plugins: await pluginsOf(front.gateway) }),
 };
+
+type Report = ReturnType<typeof reportOf>;
+
+/** The chain of this process, or of all workers as one. */
+async function pluginsOf({ chain, services }: Gateway) {
+  const own = chain.links.map(reportOf);
+  const told = (await services.team?.all<Report[]>("plugins").catch(() => undefined)) ?? [];
+  if (told.length === 0) return own;
+  return own.map((report) => {
+    const all = told.flatMap(({ worker, answer }) => {
+      const same = answer.find(({ name }) => name === report.name);
+      return same ? [{ worker, report: same }] : [];
+    });
+    const off = all.find((one) => one.report.state === "off")?.report;
+    return {
+      ...report,
+      hooks: report.hooks.map((hook) =>
+        summed(
+          hook,
+          all.flatMap((one) => one.report.hooks),
+        ),
+      ),
+      ...(off && { state: off.state, reason: off.reason }),
+      workers: all.map(({ worker, report: { state, reason } }) => ({ worker, state, ...(reason && { reason }) })),
+    };
+  });
+}
+
+function summed(hook: Report["hooks"][number], all: Report["hooks"]): Report["hooks"][number] {
+  const same = all.filter(({ name }) => name === hook.name);
+  const sum = (key: "calls" | "errors" | "seconds") => same.reduce((total, one) => total + one[key], 0);
+  return { ...hook, calls: sum("calls"), errors: sum("errors"), seconds: sum("seconds") };
+}

@@ -5,15 +5,22 @@ import type { Engine } from "../engine.ts";
 import type { Counters } from "./counters.ts";
 import { keptCounters } from "./kept.ts";
 import { RedisCounters } from "./redis.ts";
+import { type CountThere, SharedCounters } from "./shared.ts";
 
-export type { Count, Counters, Hold, Span } from "./counters.ts";
+export type { Count, Counted, Counters, Hold, Span } from "./counters.ts";
 export { MemoryCounters } from "./memory.ts";
+export { Places } from "./shared.ts";
 
-/** `memory`, kept over a restart by the store, or the address of a Redis, which need not be there yet. */
+/**
+ * `memory`, kept over a restart by the store, or the address of a Redis, which need not be there yet. With `there` the memory is another
+ * process's, which counts for several.
+ */
 export async function openCounters(
   address: string,
   engine: Engine,
   log: Pick<Log, "info" | "warn">,
+  there?: CountThere,
 ): Promise<Counters> {
-  return address === "memory" ? await keptCounters(engine, log) : new RedisCounters(address, log);
+  if (address !== "memory") return new RedisCounters(address, log);
+  return there ? new SharedCounters(there) : await keptCounters(engine, log);
 }
