@@ -1,8 +1,9 @@
-// Compiles the server into one file: `bun run build [--target bun-linux-arm64] [--outfile dist/codexd]`.
-import { mkdirSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
+// Compiles the server into one file: `bun run build [--target bun-linux-arm64] [--outfile dist/codexd]`, and writes the types beside it.
+import { mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { basename, dirname, join, relative, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { version } from "../package.json";
+import { makePack, type Pack } from "./kit/make-pack.ts";
 
 const root = resolve(import.meta.dir, "..");
 const { values } = parseArgs({ options: { target: { type: "string" }, outfile: { type: "string" } } });
@@ -13,7 +14,30 @@ function commit(): string {
   return git.exitCode === 0 ? git.stdout.toString().trim() : "unknown";
 }
 
-async function compile(to: string): Promise<void> {
+/** What a plugin's folder is given, squeezed into a file of its own, since no server ever reads it. */
+function packed(pack: Pack, to: string): Bun.BunPlugin {
+  const file = join(to, "pack.zst");
+  writeFileSync(file, Bun.zstdCompressSync(JSON.stringify(pack), { level: 19 }));
+  const contents = `import file from ${JSON.stringify(file)} with { type: "file" };
+export const pack = async () => JSON.parse(new TextDecoder().decode(await Bun.zstdDecompress(await Bun.file(file).bytes())));`;
+  return {
+    name: "pack",
+    setup: (build) => void build.onLoad({ filter: /[\\/]kit[\\/]packed\.ts$/ }, () => ({ contents, loader: "js" })),
+  };
+}
+
+/** The types of the door, as a package: `npm pack dist/codexd-plugin`. */
+function writeTypes(pack: Pack, to: string): void {
+  rmSync(to, { recursive: true, force: true });
+  for (const [path, text] of Object.entries(pack)) {
+    if (!path.startsWith("types/")) continue;
+    const place = join(to, path.slice("types/".length));
+    mkdirSync(dirname(place), { recursive: true });
+    writeFileSync(place, text);
+  }
+}
+
+async function compile(to: string, pack: Pack, parts: string): Promise<void> {
   await Bun.build({
     // A thread begins in a file of its own.
     entrypoints: [join(root, "src", "main.ts"), join(root, "src", "server", "plugins", "thread", "inside.ts")],
@@ -23,6 +47,7 @@ async function compile(to: string): Promise<void> {
     sourcemap: "external",
     minify: { whitespace: true, syntax: true, identifiers: false }, // names stay for stack traces and `Error.name`
     define: { BUILD_COMMIT: JSON.stringify(commit()) },
+    plugins: [packed(pack, parts)],
     compile: {
       outfile: to,
       ...(values.target && { target: values.target as Bun.Build.CompileTarget }),
@@ -38,9 +63,12 @@ async function compile(to: string): Promise<void> {
 // Built aside and renamed, so that a test never runs half a binary and a running one is not written over.
 const folder = dirname(outfile);
 const scratch = join(folder, `.build-${process.pid}`);
-mkdirSync(scratch, { recursive: true });
+const parts = `${scratch}-parts`;
+for (const one of [scratch, parts]) mkdirSync(one, { recursive: true });
 try {
-  await compile(join(scratch, basename(outfile)));
+  const pack = await makePack();
+  await compile(join(scratch, basename(outfile)), pack, parts);
+  writeTypes(pack, join(folder, "codexd-plugin"));
   // One map for each part of the binary, in a folder of their own: the names change with every build.
   const maps = `${outfile}.maps`;
   rmSync(maps, { recursive: true, force: true });
@@ -56,5 +84,5 @@ try {
   process.stderr.write(`build failed: ${error instanceof AggregateError ? error.errors.join("\n") : error}\n`);
   process.exitCode = 1;
 } finally {
-  rmSync(scratch, { recursive: true, force: true });
+  for (const one of [scratch, parts]) rmSync(one, { recursive: true, force: true });
 }

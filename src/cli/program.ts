@@ -10,6 +10,7 @@ import { addLogin } from "./login.ts";
 import { addLogout } from "./logout.ts";
 import { addModels } from "./models.ts";
 import { addOpenApi } from "./openapi.ts";
+import { addPlugins } from "./plugins/index.ts";
 import { addSandbox } from "./sandbox.ts";
 import { addServe } from "./serve-command.ts";
 import { addStore } from "./store-command.ts";
@@ -43,6 +44,7 @@ export async function runProgram(args: readonly string[]): Promise<number> {
     addStore,
     addModels,
     addConfig,
+    addPlugins,
     addOpenApi,
     addConnect,
     addDoctor,

@@ -15,15 +15,15 @@ const MODULES: Readonly<Record<string, () => Promise<object>>> = {
 
 let registered: Promise<void> | undefined;
 
-/** Registers them for this thread; once is enough. */
-export function registerHostModules(): Promise<void> {
-  registered ??= register();
+/** Registers them for this thread; once is enough. `more`: what only some threads have. */
+export function registerHostModules(more: typeof MODULES = {}): Promise<void> {
+  registered ??= register({ ...MODULES, ...more });
   return registered;
 }
 
-async function register(): Promise<void> {
+async function register(modules: typeof MODULES): Promise<void> {
   const loaded = await Promise.all(
-    Object.entries(MODULES).map(async ([name, load]) => ({ name, exports: await load() })),
+    Object.entries(modules).map(async ([name, load]) => ({ name, exports: await load() })),
   );
   plugin({
     name: "codexd",

@@ -24,7 +24,11 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   account: ["core"],
   store: ["core"],
   server: ["core", "plugin", "config", "sandbox", "upstream", "account", "store"],
-  cli: ["core", "plugin", "config", "sandbox", "upstream", "account", "store", "server", "builtins", "package.json"],
+  kit: ["core", "plugin", "config", "server", "store", "builtins", "package.json"],
+  cli: [
+    ...["core", "plugin", "config", "sandbox", "upstream", "account", "store", "server", "kit", "builtins"],
+    "package.json",
+  ],
   main: [
     "core",
     "plugin",
@@ -38,7 +42,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     "package.json",
     "cli",
   ],
-  build: ["package.json"],
+  build: ["kit", "package.json"],
   launch: [],
 };
 
