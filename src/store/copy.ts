@@ -19,7 +19,7 @@ export interface Copied {
 
 export interface CopyOptions {
   /** Told after each pass how many receipts it found. */
-  onPass?(pass: number, receipts: number): void;
+  onPass?(pass: number, receipts: number): void | Promise<void>;
 }
 
 /** Receipts that come in while a pass runs, few enough for the last one to take while writers wait. */
@@ -34,7 +34,7 @@ export async function copyStore(from: Engine, to: Engine, { onPass }: CopyOption
   const copy = new Copy(to);
   for (let pass = 1; pass <= PASSES; pass++) {
     const receipts = await copy.pass(from);
-    onPass?.(pass, receipts);
+    await onPass?.(pass, receipts);
     if (receipts < FEW) break;
   }
   // Nobody writes to the old store meanwhile, so that the numbers of both are of one moment.

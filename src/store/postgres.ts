@@ -33,8 +33,9 @@ export async function openPostgres(address: string, patience: number): Promise<E
   return engine;
 }
 
-/** A statement that takes this many times as long as a server may be away has nobody who will answer it. */
+/** A statement that takes this many times as long as a server may be away, and more than a second, has nobody who will answer it. */
 const HANGS = 6;
+const HANG_MS = 1000;
 
 class Postgres implements Engine {
   readonly kind = "postgres";
@@ -98,11 +99,14 @@ class Postgres implements Engine {
     const timers = new Set<ReturnType<typeof setTimeout>>();
     const sql = this.#sql;
     const watch: Watch = async (answer) => {
-      const timer = setTimeout(() => {
-        late.reject(new Error("the database does not answer"));
-        if (this.#sql === sql) this.#sql = this.#connect();
-        void sql.close({ timeout: 0 }).catch(() => undefined);
-      }, HANGS * this.#patience);
+      const timer = setTimeout(
+        () => {
+          late.reject(new Error("the database does not answer"));
+          if (this.#sql === sql) this.#sql = this.#connect();
+          void sql.close({ timeout: 0 }).catch(() => undefined);
+        },
+        Math.max(HANGS * this.#patience, HANG_MS),
+      );
       timers.add(timer);
       try {
         return await answer;

@@ -116,17 +116,22 @@ class Queue {
   }
 
   #later(ms: number): void {
-    this.#timer = setTimeout(() => void this.settle(), ms);
+    this.#timer = setTimeout(() => void this.#write(false), ms);
     // Waiting receipts must not keep a process alive that has nothing else to do: they are in its journal.
     this.#timer.unref();
   }
 
   /** Everything that waits, here and in the journals of others, is in the store when it returns, unless the store is away. */
   settle(): Promise<void> {
+    return this.#write(true);
+  }
+
+  /** What others have on the way is theirs to write, unless somebody wants to know all there is. */
+  #write(isAll: boolean): Promise<void> {
     return this.#alone(async () => {
       try {
         await this.#flush();
-        await this.#takeIn();
+        if (isAll) await this.#takeIn();
         this.#recovered();
       } catch (error) {
         this.#troubled(error as Error);

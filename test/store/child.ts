@@ -13,7 +13,7 @@ if (what === "write") {
     store.receipts.write(receipt({ id: `${value}${index}` }));
     say(`${value}${index}`);
     // A server has a loop that turns, in which rows are written.
-    if (index % 20 === 0) await Bun.sleep(10);
+    if (index % 20 === 0) await Bun.sleep(50);
   }
 }
 if (what === "fill") {

@@ -107,8 +107,8 @@ describe.each(WAYS)("$name", (way: (typeof WAYS)[number]) => {
     await using to = await open(await way.to.place());
     await furnish(from);
     let passes = 0;
-    const onPass = () => {
-      if (passes++ === 0) void from.accounts.remove("w");
+    const onPass = async () => {
+      if (passes++ === 0) await from.accounts.remove("w");
     };
     await copyStore(from.engine, to.engine, { onPass });
     expect((await content(to.engine)).accounts).toEqual([]);

@@ -94,7 +94,7 @@ describe.each(ENGINES)("$name", (engine: TestEngine) => {
     expect(await ids(other)).toHaveLength(700);
     expect((await other.receipts.sum({}))[0]?.turns).toBe(700);
     for (let index = 700; index < 720; index++) one.receipts.write(receipt({ id: `w${index}` }));
-    await Promise.all([one.receipts.sum({}), other.receipts.sum({}), one.close()]);
+    await Promise.all([other.receipts.sum({}), one.close()]);
     expect(new Set(await ids(other)).size).toBe(720);
     expect((await other.receipts.sum({}))[0]?.turns).toBe(720);
     expect((await other.receipts.sum({ by: "model" }))[0]?.turns).toBe(720);
