@@ -78,7 +78,11 @@ async function scrape(front: Front): Promise<string> {
 /** What this process counted. */
 export function ownMetrics({ gateway, metrics, traffic }: Pick<Front, "gateway" | "metrics" | "traffic">): string {
   return (
-    metrics.render({ open: traffic.live.size, draining: traffic.draining }) +
+    metrics.render({
+      open: traffic.live.size,
+      draining: traffic.draining,
+      receipts: gateway.services.store.receipts.state(),
+    }) +
     accountGauges(gateway.upstreams, gateway.services.clock()) +
     pluginMetrics(gateway.chain) +
     gateway.services.limitGauges.render(gateway.services.counters)

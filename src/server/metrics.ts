@@ -28,7 +28,7 @@ export class Metrics {
   }
 
   /** The Prometheus text format, version 0.0.4. */
-  render(now: { open: number; draining: boolean }): string {
+  render(now: { open: number; draining: boolean; receipts: { queued: number; lost: number } }): string {
     const memory = process.memoryUsage();
     return [
       family(
@@ -50,6 +50,12 @@ export class Metrics {
         this.#histogram(),
       ),
       family("codexd_exchanges_open", "gauge", "Exchanges under way.", [`codexd_exchanges_open ${now.open}`]),
+      family("codexd_receipts_queued", "gauge", "Receipts that wait to be written to the store.", [
+        `codexd_receipts_queued ${now.receipts.queued}`,
+      ]),
+      family("codexd_receipts_lost_total", "counter", "Receipts for which there was no room while they waited.", [
+        `codexd_receipts_lost_total ${now.receipts.lost}`,
+      ]),
       family("codexd_draining", "gauge", "1 while the server shuts down.", [`codexd_draining ${now.draining ? 1 : 0}`]),
       family(
         "codexd_gateways",
