@@ -16,6 +16,7 @@ export const ADMIN_OPERATIONS: readonly { method: string; path: string; detail: 
         ...(detail.responses as Json),
         401: refused("No valid licence was presented"),
         403: refused("The licence is not an admin's"),
+        429: refused("Too many wrong keys from this address"),
       },
     },
   }),

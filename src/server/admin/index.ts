@@ -25,6 +25,8 @@ export async function adminAnswer(
       found.map(({ route }) => route),
     );
   const { route, params } = chosen;
+  if (route.method !== "GET")
+    front.gateway.services.log.info("admin", { licence: principal.id, method: route.method, path: url.pathname });
   const answer = await route.handle({ request, params, query: url.searchParams, principal, front });
   // What an operator sees is nobody else's, not even a cache's.
   return answer instanceof Response ? answer : Response.json(answer, { headers: { "cache-control": "no-store" } });

@@ -2,7 +2,11 @@
 
 import type { Principal } from "../../core/hooks.ts";
 import type { Front } from "../front.ts";
+import { ACCOUNTS } from "./accounts.ts";
+import { LICENCES } from "./licences.ts";
 import { PLUGINS } from "./plugins.ts";
+import { SERVER } from "./server.ts";
+import { USAGE } from "./usage.ts";
 
 /** A request under `/admin` whose licence is an admin's. */
 export interface AdminRequest {
@@ -24,4 +28,4 @@ export interface AdminRoute {
   handle(asked: AdminRequest): unknown;
 }
 
-export const ADMIN_ROUTES: readonly AdminRoute[] = [PLUGINS];
+export const ADMIN_ROUTES: readonly AdminRoute[] = [...LICENCES, ...ACCOUNTS, ...USAGE, PLUGINS, ...SERVER];
