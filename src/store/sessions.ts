@@ -8,9 +8,9 @@ import { bump, type Snapshots } from "./snapshot.ts";
 const NAME = "sessions";
 /** Sessions that are held in memory; the least recently used are asked for again. */
 const HELD = 20_000;
-/** A turn waits so long for a store that is slow, and after that for a moment none does. */
-const PATIENCE_MS = 250;
-const AWAY_MS = 1000;
+/** The first turn of a session waits so long for a store that is slow or restarts; after that for a while none does. */
+const PATIENCE_MS = 2000;
+const AWAY_MS = 5000;
 /** Silence after which a session is forgotten; and how often it is noted that one still speaks. */
 const KEPT_MS = 30 * 86_400_000;
 const TOUCH_MS = 86_400_000;

@@ -1,0 +1,218 @@
+// Three instances on one Postgres and one Redis, nothing of them shared but that: whoever is asked, limits, accounts, receipts and
+// kept answers are the same, and what is killed or restarted under load costs no client more than its own connection.
+
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { join } from "node:path";
+import { SQL } from "bun";
+import { openStore } from "../../src/store/index.ts";
+import { type Issuing, issuing, stored } from "../account/setting.ts";
+import { codexd, type Server, startGateway, startSandbox, temporary } from "../binary.ts";
+import { hasPostgres, type Postgres, startPostgres } from "../postgres.ts";
+import { hasRedis, type Redis, startRedis } from "../redis.ts";
+
+/** The full size is 2000, of 200 sessions. */
+const TURNS = Number(process.env.CODEXD_INSTANCES ?? 600);
+const SESSIONS = TURNS / 10;
+const ACCOUNTS = ["first", "second", "third"];
+const LIFETIME_S = 12;
+/** Of a licence with so many requests, and of one with so many tokens. */
+const COUNTED = { limit: Math.round(TURNS * 0.15), asked: Math.round(TURNS * 0.2) };
+const METERED = { limit: Math.round(TURNS * 0.05), asked: Math.round(TURNS * 0.08), tokens: 20 };
+const FREE = TURNS - COUNTED.asked - METERED.asked;
+const KEYS = {
+  free: "sk-without-limits",
+  counted: "sk-with-requests",
+  metered: "sk-with-tokens",
+  boss: "sk-of-the-boss",
+};
+
+let postgres: Postgres;
+let redis: Redis;
+let sandbox: Server;
+let issuer: Issuing;
+let config: Record<string, unknown>;
+let began: number;
+const data = Array.from({ length: 3 }, () => join(temporary(), "data"));
+const instances: (Server | undefined)[] = [];
+
+const has = hasPostgres && hasRedis;
+
+beforeAll(async () => {
+  if (!has) return;
+  [postgres, redis, sandbox] = await Promise.all([
+    startPostgres(),
+    startRedis({ keeps: true }),
+    startSandbox({ args: ["--auth", "--accounts", `${ACCOUNTS.length}`, "--token-lifetime", `${LIFETIME_S}s`] }),
+  ]);
+  issuer = await issuing({ url: sandbox.url });
+  const backend = `${sandbox.url}/backend-api`;
+  const up = { kind: "chatgpt", baseUrl: `${backend}/codex`, issuer: sandbox.url, chatgptUrl: backend };
+  const keys = [
+    { id: "free", key: KEYS.free },
+    { id: "counted", key: KEYS.counted, requestsPerDay: COUNTED.limit },
+    { id: "metered", key: KEYS.metered, tokensPerDay: METERED.limit * METERED.tokens },
+    { id: "boss", key: KEYS.boss, admin: true },
+  ];
+  config = {
+    store: postgres.url,
+    counters: redis.url,
+    // Each instance by itself would give a session the next account of its own round.
+    upstreams: { up: { ...up, strategy: "round-robin" } },
+    plugins: [{ auth: { keys } }, "model-effort", "translate", "usage-log", "compact"],
+  };
+  const store = await openStore(join(temporary(), "data"), { store: postgres.url });
+  began = Date.now();
+  for (const [at, name] of ACCOUNTS.entries())
+    await store.accounts.put(stored(sandbox.url, await issuer.login(`user${at + 1}@sandbox.test`), name));
+  await store.close();
+  // A killed instance then more likely has not been heard by the issuer than it has spent what nobody keeps.
+  await issuer.control({ tokenDelay: 100 });
+  instances.push(...(await Promise.all(data.map((folder) => startGateway({ config, data: folder })))));
+}, 60_000);
+
+afterAll(async () => {
+  for (const one of [...instances, sandbox, postgres, redis]) await one?.[Symbol.asyncDispose]();
+});
+
+type Form = [path: string, body: Record<string, unknown>, end: string];
+
+/** The same question in every dialect, streamed and not. */
+function forms(prompt: string): Form[] {
+  const messages = [{ role: "user", content: prompt }];
+  const contents = [{ role: "user", parts: [{ text: prompt }] }];
+  const model = "gpt-5.5";
+  return [
+    ["/v1/responses", { model, input: prompt }, '"status":"completed"'],
+    ["/v1/responses", { model, input: prompt, stream: true }, "response.completed"],
+    ["/v1/chat/completions", { model, messages }, '"finish_reason":"stop"'],
+    ["/v1/chat/completions", { model, messages, stream: true }, "[DONE]"],
+    ["/v1/messages", { model, max_tokens: 50, messages }, '"end_turn"'],
+    ["/v1/messages", { model, max_tokens: 50, messages, stream: true }, "message_stop"],
+    ["/v1beta/models/gpt-5.5:generateContent", { contents }, '"STOP"'],
+    ["/v1beta/models/gpt-5.5:streamGenerateContent?alt=sse", { contents }, '"STOP"'],
+  ];
+}
+
+interface Asked {
+  id: string;
+  session: string;
+  /** Which instance. */
+  at: number;
+  /** 0 where the connection broke. */
+  status: number;
+  text: string;
+  /** The answer came to its end. */
+  whole: boolean;
+}
+
+let count = 0;
+
+/** One turn at an instance by chance. */
+async function turn(key: string, session: string, prompt = "SAY ok ;; USAGE 10 0 10 0"): Promise<Asked> {
+  const here = [...instances.keys()].filter((one) => instances[one] !== undefined);
+  const at = here[Math.floor(Math.random() * here.length)] as number;
+  const id = `turn-${count++}-${key.slice(3)}`;
+  const [path, body, end] = forms(prompt)[count % 8] as Form;
+  const headers = { authorization: `Bearer ${key}`, "x-session-id": session, "x-request-id": id };
+  const asked = { id, session, at };
+  try {
+    const answer = await fetch(`${instances[at]?.base}${path}`, { method: "POST", headers, body: JSON.stringify(body) });
+    const text = await answer.text();
+    return { ...asked, status: answer.status, text, whole: answer.status === 200 && text.includes(end) };
+  } catch (error) {
+    return { ...asked, status: 0, text: String(error), whole: false };
+  }
+}
+
+/** So many turns over sessions, each client with some of its own. */
+async function load(clients: number, one: (client: number, at: number) => Promise<void>, turns: number): Promise<void> {
+  let next = 0;
+  const client = async (number: number) => {
+    for (let at = next++; at < turns; at = next++) await one(number, at);
+  };
+  await Promise.all(Array.from({ length: clients }, (_, number) => client(number)));
+}
+
+async function rows<Row>(sql: string): Promise<Row[]> {
+  const client = new SQL(postgres.url, { max: 1, bigint: true });
+  try {
+    return (await client.unsafe(sql)) as Row[];
+  } finally {
+    await client.close();
+  }
+}
+
+interface Receipt {
+  id: string;
+  session: string | null;
+  account: string | null;
+  licence: string;
+  outcome: string;
+}
+
+/** Waits until the receipts of these are all there; gives all. */
+async function receiptsOf(ids: readonly string[]): Promise<Receipt[]> {
+  for (let tries = 0; ; tries++) {
+    const found = await rows<Receipt>("select id, session, account, licence, outcome from receipts");
+    const known = new Set(found.map(({ id }) => id));
+    const missing = ids.filter((id) => !known.has(id));
+    if (missing.length === 0) return found;
+    if (tries > 100) throw new Error(`${missing.length} receipts never came: ${missing.slice(0, 5).join(", ")}`);
+    await Bun.sleep(50);
+  }
+}
+
+/** Sessions that were answered by more than one account. */
+function strayed(receipts: readonly Receipt[], but: (receipt: Receipt) => boolean = () => false): unknown[] {
+  const accounts = new Map<string, Set<string>>();
+  for (const receipt of receipts) {
+    if (receipt.account === null || receipt.session === null || but(receipt)) continue;
+    accounts.set(receipt.session, (accounts.get(receipt.session) ?? new Set()).add(receipt.account));
+  }
+  return [...accounts].filter(([, names]) => names.size > 1).map(([session, names]) => [session, ...names]);
+}
+
+async function refreshedOncePerExpiry(): Promise<string> {
+  const lived = (Date.now() - began) / 1000;
+  const counts = await issuer.counts();
+  expect(counts).toMatchObject({ reused: 0, refused: 0, failed: 0, unauthorized: 0, overlapping: 1 });
+  // Due at half of so short a life.
+  expect(counts.refreshes).toBeLessThanOrEqual(ACCOUNTS.length * (Math.ceil(lived / (LIFETIME_S / 2)) + 1));
+  return `${counts.refreshes} refreshes of ${ACCOUNTS.length} accounts in ${Math.round(lived)} s`;
+}
+
+describe.skipIf(!has)("three instances on one Postgres and one Redis", () => {
+  test("limits are exact, each exchange has one receipt, each session its account, whoever is asked", async () => {
+    const asked: Asked[] = [];
+    const note = async (one: Promise<Asked>) => void asked.push(await one);
+    const started = performance.now();
+    await Promise.all([
+      load(12, (client, at) => note(turn(KEYS.free, `s-${((at * 12) % SESSIONS) + client}`)), FREE),
+      load(4, (_, at) => note(turn(KEYS.counted, `counted-${at % 10}`)), COUNTED.asked),
+      // What is under way is estimated, so that only one after the other says where the limit is.
+      load(1, (_, at) => note(turn(KEYS.metered, `metered-${at % 10}`)), METERED.asked),
+    ]);
+    const seconds = (performance.now() - started) / 1000;
+    expect(asked.filter(({ status, whole }) => status !== 429 && !whole)).toEqual([]);
+
+    const of = (key: string) => asked.filter(({ id }) => id.endsWith(key.slice(3)));
+    const admitted = (key: string) => of(key).filter(({ status }) => status === 200).length;
+    expect(admitted(KEYS.free)).toBe(FREE);
+    expect(admitted(KEYS.counted)).toBeWithin(COUNTED.limit - 1, COUNTED.limit + 2);
+    expect(admitted(KEYS.metered)).toBeWithin(METERED.limit - 1, METERED.limit + 2);
+
+    const receipts = await receiptsOf(asked.map(({ id }) => id));
+    expect(receipts.map(({ id }) => id).sort()).toEqual(asked.map(({ id }) => id).sort());
+    expect(receipts.filter(({ outcome }) => outcome === "refused")).toHaveLength(
+      asked.filter(({ status }) => status === 429).length,
+    );
+    expect(strayed(receipts)).toEqual([]);
+    for (const name of ACCOUNTS) expect(receipts.filter(({ account }) => account === name).length).toBeGreaterThan(0);
+    const perInstance = instances.map((_, one) => asked.filter(({ at }) => at === one).length);
+    console.log(
+      `${asked.length} turns of ${SESSIONS + 20} sessions in ${seconds.toFixed(1)} s, ${perInstance.join(" + ")}; let in ` +
+        `${admitted(KEYS.counted)} of ${COUNTED.limit} requests, ${admitted(KEYS.metered)} of ${METERED.limit} by tokens; ` +
+        `${await refreshedOncePerExpiry()}`,
+    );
+  }, 180_000);
+});
