@@ -133,18 +133,17 @@ const render: Record<string, (steps: Step[], last: string) => { path: string; bo
 };
 
 const MODEL = "gpt-5.5";
-const WINDOW = 2000;
 
 describe.each([
-  { wire: "responses", kind: "chatgpt", compaction: "trigger", at: 0.4 },
-  { wire: "responses", kind: "openai", compaction: "endpoint", at: 0.7 },
-  { wire: "responses", kind: "openai", compaction: "none", at: 0.2 },
-  { wire: "chat", kind: "openai", compaction: "none", at: 0.5 },
-] as const)("$wire wire, kind $kind, its compaction: $compaction", ({ wire, kind, compaction, at }) => {
+  { wire: "responses", kind: "chatgpt", compaction: "trigger", at: 0.4, window: 2000 },
+  { wire: "responses", kind: "openai", compaction: "endpoint", at: 0.7, window: 2000 },
+  { wire: "responses", kind: "openai", compaction: "none", at: 0.2, window: 2000 },
+  { wire: "chat", kind: "openai", compaction: "none", at: 0.5, window: 1000 },
+] as const)("$wire wire, kind $kind, its compaction: $compaction", ({ wire, kind, compaction, at, window }) => {
   let sandbox: ServedSandbox;
   let gateway: Gateway;
   beforeAll(async () => {
-    sandbox = serveSandbox({ wire, compaction, windows: { "*": WINDOW } });
+    sandbox = serveSandbox({ wire, compaction, windows: { "*": window } });
     gateway = await startFromSource({
       limits: { retries: 0 },
       upstreams: {

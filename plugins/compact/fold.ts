@@ -1,0 +1,87 @@
+// Where a long history is cut, and how the part before the cut is compacted when no single question holds it.
+
+import { type Exchange, Failure, type Item, type Turn } from "codexd/plugin";
+import { kept, seams, summaryMessage } from "./history.ts";
+import type { Measure } from "./measure.ts";
+
+/** Makes a compaction: in the upstream's own form where it has one. */
+export type Make = (exchange: Exchange, turn: Turn) => Promise<{ item: Item } | { summary: string }>;
+
+/** Of what the user said that much stays word for word: a part of the room that the history has. */
+const SAID = 1 / 8;
+const MOST_SAID = 20_000;
+/** One question for a compaction may take that much of it: its answer needs room too. */
+const QUESTION = 0.85;
+
+export class Folder {
+  readonly #measure: Measure;
+  readonly #make: Make;
+
+  constructor(measure: Measure, make: Make) {
+    this.#measure = measure;
+    this.#make = make;
+  }
+
+  /**
+   * Compacts items, piece by piece where there are too many, each with what stands for those before. `largest`: the size of
+   * the smallest question that was too long.
+   */
+  async fold(exchange: Exchange, head: readonly Item[], items: readonly Item[], room: number) {
+    const said = Math.min(MOST_SAID, room * SAID);
+    let done: Item[] = [];
+    let rest = items;
+    let most = room * QUESTION;
+    let largest = room;
+    while (rest.length > 0) {
+      const [before, sizes] = [sum(await this.#measure.sizes(done)), await this.#measure.sizes(rest)];
+      const take = pieceOf(rest, sizes, most - before);
+      const part = [...done, ...rest.slice(0, take)];
+      try {
+        const made = await this.#make(exchange, { ...exchange.turn, input: [...head, ...part] });
+        done = [...kept(part, said), "item" in made ? made.item : summaryMessage(made.summary)];
+        rest = rest.slice(take);
+      } catch (thrown) {
+        if (!(thrown instanceof Failure) || thrown.kind !== "context_window") throw thrown;
+        largest = Math.min(largest, before + sum(sizes.slice(0, take)));
+        most = largest / 2;
+        if (pieceOf(rest, sizes, most - before) >= take) throw thrown;
+      }
+    }
+    return { items: done, largest };
+  }
+}
+
+/** The earliest seam after which no more than `room` tokens remain; the last one when the end alone is larger. */
+export function cutOf(
+  items: readonly Item[],
+  sizes: readonly number[],
+  room: number,
+  after: number,
+): number | undefined {
+  const places = seams(items).filter((place) => place > after);
+  let left = sum(sizes);
+  let at = 0;
+  for (const place of places) {
+    for (; at < place; at++) left -= sizes[at] ?? 0;
+    if (left <= room) return place;
+  }
+  return places.at(-1);
+}
+
+/** How many items, up to a seam, have room in one question; at least those up to the first seam. */
+function pieceOf(items: readonly Item[], sizes: readonly number[], room: number): number {
+  const places = [...seams(items), items.length];
+  let size = 0;
+  let at = 0;
+  let fits = 0;
+  for (const place of places) {
+    for (; at < place; at++) size += sizes[at] ?? 0;
+    if (size > room) break;
+    fits = place;
+  }
+  return fits || (places[0] as number);
+}
+
+function sum(sizes: readonly number[]): number {
+  return sizes.reduce((total, size) => total + size, 0);
+}
