@@ -26,8 +26,8 @@ export interface Examined {
   /** What happened in it that breaks nothing: warnings of the log. */
   notes: string[];
   hooks: { name: string; calls: number; errors: number; seconds: number }[];
-  /** Microseconds of this process's own time, from the upstream's event to the client's frame. */
-  event: { withoutUs: number; withUs: number };
+  /** Microseconds of this process's own time, from the upstream's event to the client's frame; null when something is broken. */
+  event: { withoutUs: number; withUs: number } | null;
   /** Dialects of its own, which nobody here can ask. */
   unasked: string[];
 }
@@ -76,7 +76,7 @@ export async function examine(
     breaches,
     notes: notesOf(logs, link.name),
     hooks: hooks.map(({ name, calls, errors, seconds }) => ({ name, calls, errors, seconds })),
-    event: await costs(load, settings),
+    event: breaches.length > 0 ? null : await costs(load, settings),
     unasked: own.filter((name) => !SPEAKERS.some((speaker) => speaker.name === name)),
   };
 }
@@ -153,7 +153,10 @@ function notesOf(trials: readonly Trial[], plugin: string): string[] {
 const ROUNDS = 8;
 
 /** The best of several rounds each: what else the machine does only ever adds. */
-async function costs(load: () => Promise<FilePlugin>, settings: TrialSettings): Promise<Examined["event"]> {
+async function costs(
+  load: () => Promise<FilePlugin>,
+  settings: TrialSettings,
+): Promise<NonNullable<Examined["event"]>> {
   await using bare = await startTrial(undefined, withoutPlugin(settings));
   await using full = await startTrial(await load(), settings);
   const best = { withoutUs: Number.POSITIVE_INFINITY, withUs: Number.POSITIVE_INFINITY };

@@ -47,8 +47,16 @@ export async function startTrial(
     return await started(plugin && fileOf(plugin, folder), settings, folder);
   } catch (error) {
     rmSync(folder, { recursive: true, force: true });
-    throw error;
+    throw new Error(inWordsOfPlugin((error as Error).message, folder));
   }
+}
+
+/** The configuration that stands in for a real one says nothing to anybody. */
+function inWordsOfPlugin(message: string, folder: string): string {
+  return message
+    .replaceAll(`${join(folder, "codexd.yaml")}: `, "")
+    .replace(/^plugins\[\d+\]\["[^"]*"\]/gm, "options")
+    .replace(/^plugins\[\d+\]: /gm, "");
 }
 
 function fileOf(plugin: Plugin<never> | FilePlugin, folder: string): FilePlugin {
@@ -155,7 +163,13 @@ class Running implements Trial {
     const request = new Request(/^https?:/.test(path) ? path : this.base + path, init);
     request.headers.set("host", "localhost");
     const { metrics } = this.gateway.services;
-    const setting = { gateway: this.gateway, traffic: this.#traffic, around: this.#around, metrics };
+    const setting = {
+      gateway: this.gateway,
+      traffic: this.#traffic,
+      around: this.#around,
+      metrics,
+      reload: async () => [],
+    };
     return (await frontAnswer(request, setting)) ?? (await this.#app.fetch(request));
   }
 

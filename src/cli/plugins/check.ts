@@ -82,9 +82,7 @@ async function loadFaults(place: string, options: unknown): Promise<{ problems: 
       plugin: { name: loaded.plugin.name, brings: hooks.map(([name]) => name) },
     };
   } catch (error) {
-    // The place of the configuration that stands in for a real one says nothing to anybody.
-    const lines = (error as Error).message.split("\n");
-    return { problems: lines.map((line) => line.replace(/^\/\S*codexd-trial-\S*codexd\.yaml: /, "")) };
+    return { problems: (error as Error).message.split("\n") };
   }
 }
 
