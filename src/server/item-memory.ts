@@ -37,6 +37,8 @@ export interface Shelf {
  */
 export class ItemMemory {
   readonly #shelf: Shelf | undefined;
+  /** Has the other workers of this server put on the shelf what they have on the way. */
+  readonly #hasten: (() => Promise<unknown> | undefined) | undefined;
   readonly #kept = new Set<Kept>();
   readonly #byId = new Map<string, Kept>();
   readonly #unread = new Set<Kept>();
@@ -46,8 +48,9 @@ export class ItemMemory {
   #putting: Promise<void> | undefined;
   #size = 0;
 
-  constructor(shelf?: Shelf) {
+  constructor(shelf?: Shelf, hasten?: () => Promise<unknown> | undefined) {
     this.#shelf = shelf;
+    this.#hasten = hasten;
   }
 
   /** Keeps the finished items of one answer. */
@@ -98,6 +101,7 @@ export class ItemMemory {
   /** Waits until the shelf has everything, though not for ever. */
   async close(): Promise<void> {
     clearTimeout(this.#timer);
+    this.#timer = undefined;
     await Promise.race([this.#putting ?? this.#put(), Bun.sleep(LAST)]);
   }
 
@@ -108,7 +112,7 @@ export class ItemMemory {
     this.#read();
     const known = (item: Item) => this.#byId.get(keyOf(licence, item.id))?.item;
     const ids = references.filter((item) => !known(item)).map(({ id }) => String(id));
-    const shelved = ids.length > 0 ? await this.#shelf?.find(licence, ids) : undefined;
+    const shelved = ids.length > 0 ? await this.#find(licence, ids) : undefined;
     turn.input = turn.input.map((item) => {
       if (item.type !== "item_reference") return item;
       const mine = known(item);
@@ -116,6 +120,14 @@ export class ItemMemory {
       const body = shelved?.get(String(item.id));
       return body === undefined ? item : (JSON.parse(body) as Item);
     });
+  }
+
+  async #find(licence: string, ids: string[]): Promise<Map<string, string> | undefined> {
+    const found = await this.#shelf?.find(licence, ids);
+    if (!found || found.size === ids.length || !this.#hasten || this.#shelf?.keeps === false) return found;
+    // The answer may be another worker's, and so young that it is not there yet.
+    await this.#hasten()?.catch(() => undefined);
+    return await this.#shelf?.find(licence, ids);
   }
 
   #read(): void {
