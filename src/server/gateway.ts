@@ -12,6 +12,7 @@ import { type AccountConfig, createUpstream, type Transport, type Upstream } fro
 import type { Sandbox } from "../upstream/sandbox/index.ts";
 import { Chain } from "./chain.ts";
 import { Contributed } from "./contributed.ts";
+import type { Presence } from "./instances.ts";
 import type { ItemMemory } from "./item-memory.ts";
 import type { LastServed } from "./last-served.ts";
 import { Lease } from "./lease.ts";
@@ -41,6 +42,7 @@ export interface Services {
   stored: Stored;
   prompts: PromptKeeper;
   counters: Counters;
+  presence: Presence;
   limitGauges: LimitGauges;
   /** Where several processes serve together: this one's way to the others. */
   team?: Team | undefined;

@@ -10,6 +10,7 @@ import { Follower } from "./follow.ts";
 import { frontAnswer, ownMetrics } from "./front.ts";
 import { createGateway, type Gateway, type Read, type Services } from "./gateway.ts";
 import { catchLateErrors } from "./late-errors.ts";
+import { chainDigest } from "./instances.ts";
 import { createLog } from "./log.ts";
 import { reportOf } from "./plugins/report.ts";
 import { openPort, urlOf } from "./port.ts";
@@ -120,6 +121,7 @@ class Server implements Serving {
   async start(configured: Read): Promise<void> {
     this.#gateway = await this.#build(configured);
     this.#open();
+    this.#services.presence.chain = chainDigest(configured, this.#services.store);
     await this.#follow(this.#readAt);
   }
 
@@ -211,13 +213,15 @@ class Server implements Serving {
   async #swap(): Promise<readonly string[]> {
     const { log } = this.#services;
     try {
-      const next = await this.#build(this.#asNow(await this.#options.reload()));
+      const read = this.#asNow(await this.#options.reload());
+      const next = await this.#build(read);
       const app = await this.#load(next).catch(async (error) => {
         await next.dispose();
         throw error;
       });
       const old = this.#gateway;
       this.#gateway = next;
+      this.#services.presence.chain = chainDigest(read, this.#services.store);
       this.#services.stored.policy = next.config.responses;
       this.#retention.keep = next.config.receipts.keep;
       this.#app = Promise.resolve(app);
@@ -324,7 +328,7 @@ class Server implements Serving {
     await Promise.all([this.#services.items.close(), this.#services.reasoning.close()]);
     await this.#services.counters.close();
     await this.#services.stored.close();
-    await Promise.all([this.#services.prompts.close(), this.#retention.close()]);
+    await Promise.all([this.#services.prompts.close(), this.#services.presence.close(), this.#retention.close()]);
     await this.#services.store.close();
     this.#uncaught?.();
     this.#ended.resolve(0);

@@ -3,6 +3,7 @@
 import type { ResponsesConfig } from "../config/load.ts";
 import type { Mint } from "../core/mint.ts";
 import type { Services } from "./gateway.ts";
+import { Presence } from "./instances.ts";
 import { ItemMemory } from "./item-memory.ts";
 import { LastServed } from "./last-served.ts";
 import { LimitGauges } from "./limits/gauges.ts";
@@ -25,6 +26,7 @@ export function servicesOf(
     served: new LastServed(),
     metrics: new Metrics(),
     stored,
+    presence: new Presence(own.store, { name: stored.owner.name, version: own.version }, own.log),
     prompts: new PromptKeeper(own.store.engine, () => stored.envelope, own.log),
     limitGauges: new LimitGauges(),
   };

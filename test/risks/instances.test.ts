@@ -315,6 +315,33 @@ describe.skipIf(!has)("three instances on one Postgres and one Redis", () => {
     expect((await call(0, "GET", `/${id}`)).status).toBe(404);
   }, 60_000);
 
+  test("one that runs other plugins is told of, in its log and in the others' answers", async () => {
+    const seen = async (at: number) => {
+      const headers = { authorization: `Bearer ${KEYS.boss}` };
+      const answer = await fetch(`${instances[at]?.url}/admin/instances`, { headers });
+      return (await answer.json()) as { instances: { name: string; chain: string }[]; agree: boolean };
+    };
+    const until = async (check: () => Promise<boolean>) => {
+      const deadline = Date.now() + 15_000;
+      while (!(await check())) {
+        if (Date.now() > deadline) throw new Error(JSON.stringify(await seen(0)));
+        await Bun.sleep(100);
+      }
+    };
+    await until(async () => (await seen(0)).instances.length === 3);
+    expect(await seen(1)).toMatchObject({ agree: true });
+    const { plugins } = config as { plugins: unknown[] };
+    {
+      await using other = await startGateway({ config: { ...config, plugins: [...plugins, "rules"] } });
+      await other.printed(/other instances of this store run another chain/);
+      await until(async () => !(await seen(0)).agree);
+      await (instances[0] as Server).printed(/other instances of this store run another chain/);
+      await other.stop();
+    }
+    // It said so when it went.
+    await until(async () => (await seen(0)).agree);
+  }, 60_000);
+
   test("one is killed, Postgres and Redis go away and come back: only the killed connections break, and no receipt is lost", async () => {
     const asked: Asked[] = [];
     let stop = false;

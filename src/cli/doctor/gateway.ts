@@ -8,6 +8,7 @@ import type { Config } from "../../config/load.ts";
 import type { Log } from "../../core/hooks.ts";
 import { createApp } from "../../server/app.ts";
 import { type Configured, createGateway, type Gateway, type Services } from "../../server/gateway.ts";
+import { Presence } from "../../server/instances.ts";
 import { ItemMemory } from "../../server/item-memory.ts";
 import { LastServed } from "../../server/last-served.ts";
 import { LimitGauges } from "../../server/limits/gauges.ts";
@@ -40,7 +41,8 @@ export async function withGateway(
   const stored = new Stored(store, config.responses, QUIET);
   try {
     const prompts = new PromptKeeper(store.engine, () => stored.envelope, QUIET);
-    const services: Services = { ...fixed(), store, stored, prompts };
+    const presence = new Presence(store, { name: stored.owner.name, version: versionInfo().version }, QUIET);
+    const services: Services = { ...fixed(), store, stored, prompts, presence };
     const plugins = config.plugins.filter(({ name }) => name !== "auth" && name !== "usage-log");
     const gateway = await createGateway({ config: { ...config, plugins }, files }, services, builtIn);
     const findings = await look({
@@ -60,7 +62,7 @@ const quiet = () => undefined;
 /** What is wrong is told as a finding. */
 const QUIET: Log = { debug: quiet, info: quiet, warn: quiet, error: quiet };
 
-function fixed(): Omit<Services, "store" | "stored" | "prompts"> {
+function fixed(): Omit<Services, "store" | "stored" | "prompts" | "presence"> {
   return {
     log: QUIET,
     mint: { id: (prefix) => prefix + Bun.randomUUIDv7("hex"), now: () => Math.floor(Date.now() / 1000) },

@@ -61,6 +61,24 @@ export const SERVER: readonly AdminRoute[] = [
   },
   {
     method: "GET",
+    path: "/admin/instances",
+    detail: is.operation("listInstances", "Who serves on this store, and whether all run the same plugins", {
+      description: "This one first. `chain` is a digest of plugins, options and modules: where it differs, so do they",
+      schema: is.record({
+        instances: is.list(is.record({ name: is.string, chain: is.string, version: is.string, seenAt: is.when })),
+        agree: is.boolean,
+      }),
+    }),
+    handle: ({ front: { gateway } }) => {
+      const all = gateway.services.presence.all();
+      return {
+        instances: all.map(({ seenAt, ...rest }) => ({ ...rest, seenAt: new Date(seenAt).toISOString() })),
+        agree: new Set(all.map(({ chain }) => chain)).size === 1,
+      };
+    },
+  },
+  {
+    method: "GET",
     path: "/admin/store",
     detail: is.operation("getStore", "Which store it is, and whether receipts reach it", {
       description: "`queued` wait to be written, `lost` never will be",
