@@ -8,7 +8,8 @@ const [dataDir = "", place = "", what = "", value = ""] = process.argv.slice(2);
 const say = (text: string) => writeSync(1, `${text}\n`);
 
 if (what === "write") {
-  const store = await openStore(dataDir, { store: place, patience: 1 });
+  // A file answers at once or is held; a server may have to wake up first.
+  const store = await openStore(dataDir, { store: place, patience: place === "sqlite" ? 1 : 5000 });
   for (let index = 0; ; index++) {
     store.receipts.write(receipt({ id: `${value}${index}` }));
     say(`${value}${index}`);

@@ -42,7 +42,8 @@ async function network(address: string) {
   };
 }
 
-describe.each(ENGINES.filter(({ name }) => name !== "SQLite"))("$name", (engine: TestEngine) => {
+// What is lost in the middle of a transaction would hold up the one session that PGlite has.
+describe.each(ENGINES.filter(({ name }) => name === "Postgres"))("$name", (engine: TestEngine) => {
   test("what is known is answered, what is not is given up, and all is well when the network is back", async () => {
     const place = await engine.place();
     using between = await network(place.store);
