@@ -2,14 +2,16 @@
 
 import type { AccountHandle, UsageWindow } from "../core/account.ts";
 import type { Upstream } from "../upstream/index.ts";
-import { family } from "./metrics.ts";
+import { family, label } from "./metrics.ts";
 
 const STATES = ["usable", "cooldown", "paused", "login"] as const;
 
 /** One series for each account (and window, and state): as many as there are accounts, whatever clients do. */
 export function accountGauges(upstreams: readonly Upstream[], now: number): string {
   const accounts = upstreams.flatMap(({ name, accounts }) =>
-    accounts.all().map((account) => ({ account, labels: `upstream="${text(name)}",account="${text(account.name)}"` })),
+    accounts
+      .all()
+      .map((account) => ({ account, labels: `upstream="${label(name)}",account="${label(account.name)}"` })),
   );
   if (accounts.length === 0) return "";
   const used = accounts.flatMap(({ account: { state }, labels }) =>
@@ -45,9 +47,4 @@ function windowsOf(primary: UsageWindow | null, secondary: UsageWindow | null, n
 
 function restOf({ obstacle }: AccountHandle, now: number): number {
   return obstacle?.why === "cooldown" ? Math.ceil((obstacle.until - now) / 1000) : 0;
-}
-
-/** As the text format wants a label's value. */
-function text(name: string): string {
-  return name.replace(/[\\"]/g, "\\$&").replaceAll("\n", "\\n");
 }

@@ -336,7 +336,7 @@ export class RunningExchange implements Exchange {
 
   #record(receipt: Receipt): void {
     const { metrics, served, prompts } = this.gateway.services;
-    metrics.count(receipt);
+    metrics.count(receipt, receipt.model !== null && this.gateway.models.find(receipt.model) !== undefined);
     if (this.principal.keepPrompts && this.turn.model !== "") prompts.keep(receipt, this.turn, this.said);
     served.note(receipt);
     this.gateway.chain.settled(receipt, this);

@@ -82,6 +82,7 @@ export function ownMetrics({ gateway, metrics, traffic }: Pick<Front, "gateway" 
       open: traffic.live.size,
       draining: traffic.draining,
       receipts: gateway.services.store.receipts.state(),
+      version: gateway.services.version,
     }) +
     accountGauges(gateway.upstreams, gateway.services.clock()) +
     pluginMetrics(gateway.chain) +

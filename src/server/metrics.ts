@@ -2,96 +2,163 @@
 
 import type { Receipt } from "../core/receipt.ts";
 
-/** Upper bounds in seconds of the time-to-first-content histogram. */
-const BUCKETS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
+/** Upper bounds in seconds: of the time to the first content, and of the whole. */
+const FIRST = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
+const WHOLE = [0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600];
+
+/** Models that have series of their own; a catalogue may be longer than anybody wants to see. */
+const MODELS = 200;
+
+/** What is only known when it is asked for. */
+export interface Now {
+  open: number;
+  draining: boolean;
+  receipts: { queued: number; lost: number };
+  version: string;
+}
 
 export class Metrics {
-  readonly #exchanges = new Map<string, number>();
-  readonly #tokens = new Map<string, number>();
-  readonly #buckets = new Array<number>(BUCKETS.length).fill(0);
-  #firstCount = 0;
-  #firstSum = 0;
+  readonly #exchanges = new Counted();
+  readonly #tokens = new Counted();
+  readonly #failures = new Counted();
+  readonly #retries = new Counted();
+  readonly #models = new Set<string>();
+  readonly #first = new Histograms(FIRST);
+  readonly #whole = new Histograms(WHOLE);
   /** Configurations that are alive: the one that serves, and those before it that some exchange still needs. */
   gateways = 0;
 
-  count(receipt: Receipt): void {
-    add(this.#exchanges, `dialect="${receipt.dialect}",outcome="${receipt.outcome}"`, 1);
-    add(this.#tokens, `kind="input"`, receipt.inputTokens);
-    add(this.#tokens, `kind="cached"`, receipt.cachedTokens);
-    add(this.#tokens, `kind="output"`, receipt.outputTokens);
-    add(this.#tokens, `kind="reasoning"`, receipt.reasoningTokens);
-    if (receipt.firstMs === null) return;
-    const seconds = receipt.firstMs / 1000;
-    this.#firstCount++;
-    this.#firstSum += seconds;
-    for (const [at, bound] of BUCKETS.entries()) if (seconds <= bound) this.#buckets[at] = (this.#buckets[at] ?? 0) + 1;
+  /** `isKnown`: the catalogue has the model, so that no client can make up labels. */
+  count(receipt: Receipt, isKnown = false): void {
+    const dialect = label(receipt.dialect);
+    const statusClass = `${Math.floor(receipt.status / 100)}xx`;
+    this.#exchanges.add(`dialect="${dialect}",outcome="${receipt.outcome}",status="${statusClass}"`, 1);
+    const model = this.#modelOf(receipt, isKnown);
+    this.#tokens.add(`kind="input",model="${model}"`, receipt.inputTokens);
+    this.#tokens.add(`kind="cached",model="${model}"`, receipt.cachedTokens);
+    this.#tokens.add(`kind="output",model="${model}"`, receipt.outputTokens);
+    this.#tokens.add(`kind="reasoning",model="${model}"`, receipt.reasoningTokens);
+    if (receipt.upstream !== null && receipt.tries > 0) {
+      const upstream = label(receipt.upstream);
+      if (receipt.outcome === "failed" && receipt.failureKind)
+        this.#failures.add(`upstream="${upstream}",kind="${receipt.failureKind}"`, 1);
+      this.#retries.add(`upstream="${upstream}"`, receipt.tries - 1);
+    }
+    if (receipt.firstMs !== null) this.#first.add(`dialect="${dialect}"`, receipt.firstMs / 1000);
+    if (receipt.outcome !== "refused") this.#whole.add(`dialect="${dialect}"`, receipt.totalMs / 1000);
+  }
+
+  #modelOf({ model }: Receipt, isKnown: boolean): string {
+    if (model === null || !isKnown) return "other";
+    if (!this.#models.has(model) && this.#models.size >= MODELS) return "other";
+    this.#models.add(model);
+    return label(model);
   }
 
   /** The Prometheus text format, version 0.0.4. */
-  render(now: { open: number; draining: boolean; receipts: { queued: number; lost: number } }): string {
-    const memory = process.memoryUsage();
+  render({ open, draining, receipts, version }: Now): string {
+    const { rss } = process.memoryUsage();
+    const { user, system } = process.cpuUsage();
+    const one = (name: string, type: "counter" | "gauge", help: string, value: number): string =>
+      family(name, type, help, [`${name} ${value}`]);
     return [
-      family(
+      this.#exchanges.family(
         "codexd_exchanges_total",
-        "counter",
-        "Exchanges that ended, by dialect and outcome.",
-        lines("codexd_exchanges_total", this.#exchanges),
+        "Exchanges that ended, by dialect, outcome and class of status.",
       ),
-      family(
+      this.#tokens.family(
         "codexd_tokens_total",
-        "counter",
-        "Tokens that upstreams counted, by kind; cached is part of input, reasoning of output.",
-        lines("codexd_tokens_total", this.#tokens),
+        "Tokens that upstreams counted, by kind and model; cached is part of input, reasoning of output.",
       ),
-      family(
-        "codexd_first_content_seconds",
-        "histogram",
-        "Seconds from arrival to the first content.",
-        this.#histogram(),
+      this.#failures.family(
+        "codexd_upstream_failures_total",
+        "Exchanges that failed at an upstream, by kind of failure.",
       ),
-      family("codexd_exchanges_open", "gauge", "Exchanges under way.", [`codexd_exchanges_open ${now.open}`]),
-      family("codexd_receipts_queued", "gauge", "Receipts that wait to be written to the store.", [
-        `codexd_receipts_queued ${now.receipts.queued}`,
-      ]),
-      family("codexd_receipts_lost_total", "counter", "Receipts for which there was no room while they waited.", [
-        `codexd_receipts_lost_total ${now.receipts.lost}`,
-      ]),
-      family("codexd_draining", "gauge", "1 while the server shuts down.", [`codexd_draining ${now.draining ? 1 : 0}`]),
-      family(
+      this.#retries.family("codexd_upstream_retries_total", "Times an upstream was asked again for the same exchange."),
+      this.#first.family("codexd_first_content_seconds", "Seconds from arrival to the first content, by dialect."),
+      this.#whole.family(
+        "codexd_exchange_seconds",
+        "Seconds from arrival to the end, of exchanges that were not refused.",
+      ),
+      one("codexd_exchanges_open", "gauge", "Exchanges under way.", open),
+      one("codexd_draining", "gauge", "1 while the server shuts down.", draining ? 1 : 0),
+      one(
         "codexd_gateways",
         "gauge",
         "Configurations alive with their plugins; more than 1 while old exchanges end.",
-        [`codexd_gateways ${this.gateways}`],
+        this.gateways,
       ),
-      family("process_resident_memory_bytes", "gauge", "Resident memory in bytes.", [
-        `process_resident_memory_bytes ${memory.rss}`,
+      one("codexd_receipts_queued", "gauge", "Receipts that wait to be written to the store.", receipts.queued),
+      one("codexd_receipts_lost_total", "counter", "Receipts for which there was no room.", receipts.lost),
+      family("codexd_build_info", "gauge", "1, with the version in the labels.", [
+        `codexd_build_info{version="${label(version)}",bun="${Bun.version}"} 1`,
       ]),
-      family("process_start_time_seconds", "gauge", "Start time in Unix seconds.", [
-        `process_start_time_seconds ${Math.round(performance.timeOrigin / 1000)}`,
-      ]),
+      one("process_cpu_seconds_total", "counter", "Processor time used, in seconds.", (user + system) / 1e6),
+      one("process_resident_memory_bytes", "gauge", "Resident memory in bytes.", rss),
+      one(
+        "process_start_time_seconds",
+        "gauge",
+        "Start time in Unix seconds.",
+        Math.round(performance.timeOrigin / 1000),
+      ),
     ].join("");
   }
+}
 
-  #histogram(): string[] {
-    const name = "codexd_first_content_seconds";
-    return [
-      ...BUCKETS.map((bound, at) => `${name}_bucket{le="${bound}"} ${this.#buckets[at]}`),
-      `${name}_bucket{le="+Inf"} ${this.#firstCount}`,
-      `${name}_sum ${this.#firstSum}`,
-      `${name}_count ${this.#firstCount}`,
-    ];
+/** Sums by labels. */
+export class Counted {
+  readonly #sums = new Map<string, number>();
+
+  add(labels: string, value: number): void {
+    this.#sums.set(labels, (this.#sums.get(labels) ?? 0) + value);
+  }
+
+  family(name: string, help: string): string {
+    const samples = [...this.#sums].map(([labels, value]) => `${name}{${labels}} ${value}`);
+    return family(name, "counter", help, samples);
   }
 }
 
-function add(map: Map<string, number>, key: string, value: number): void {
-  map.set(key, (map.get(key) ?? 0) + value);
-}
+class Histograms {
+  readonly #bounds: readonly number[];
+  readonly #all = new Map<string, { counts: number[]; count: number; sum: number }>();
 
-function lines(name: string, map: Map<string, number>): string[] {
-  return [...map].map(([labels, value]) => `${name}{${labels}} ${value}`);
+  constructor(bounds: readonly number[]) {
+    this.#bounds = bounds;
+  }
+
+  add(labels: string, value: number): void {
+    let one = this.#all.get(labels);
+    if (!one) {
+      one = { counts: this.#bounds.map(() => 0), count: 0, sum: 0 };
+      this.#all.set(labels, one);
+    }
+    one.count++;
+    one.sum += value;
+    const at = this.#bounds.findIndex((bound) => value <= bound);
+    if (at >= 0) one.counts[at] = (one.counts[at] ?? 0) + 1;
+  }
+
+  family(name: string, help: string): string {
+    const samples = [...this.#all].flatMap(([labels, { counts, count, sum }]) => {
+      let below = 0;
+      const buckets = this.#bounds.map((bound, at) => {
+        below += counts[at] ?? 0;
+        return `${name}_bucket{${labels},le="${bound}"} ${below}`;
+      });
+      const all = `${name}_bucket{${labels},le="+Inf"} ${count}`;
+      return [...buckets, all, `${name}_sum{${labels}} ${sum}`, `${name}_count{${labels}} ${count}`];
+    });
+    return family(name, "histogram", help, samples);
+  }
 }
 
 /** One metric with its samples. */
 export function family(name: string, type: string, help: string, samples: readonly string[]): string {
   return `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${samples.map((sample) => `${sample}\n`).join("")}`;
+}
+
+/** As the text format wants a label's value. */
+export function label(text: string): string {
+  return text.replace(/[\\"]/g, "\\$&").replaceAll("\n", "\\n");
 }

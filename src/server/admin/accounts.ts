@@ -39,8 +39,6 @@ const ACCOUNT = is.record(
   { kind: is.string, renewable: is.boolean, expiresAt: is.orNull(is.when), createdAt: is.when },
 );
 
-const NAMED = is.inPath("name", "The account");
-
 const partsOf = ({ gateway }: Front) => ({
   store: gateway.services.store,
   upstreams: gateway.config.upstreams,
@@ -77,7 +75,7 @@ const action = (
     operationId,
     summary,
     { description: "The account as it is now", schema: ACCOUNT },
-    { refusals: [404, ...refusals], parameters: [NAMED] },
+    { refusals: [404, ...refusals] },
   ),
   async handle(asked) {
     await shown(asked);
@@ -167,7 +165,7 @@ export const ACCOUNTS: readonly AdminRoute[] = [
       "getAccount",
       "One account",
       { description: "Without its tokens", schema: ACCOUNT },
-      { refusals: [404], parameters: [NAMED] },
+      { refusals: [404] },
     ),
     handle: shown,
   },
@@ -178,7 +176,7 @@ export const ACCOUNTS: readonly AdminRoute[] = [
       "removeAccount",
       "Forget an account without revoking its login",
       { description: "What is gone", schema: REMOVED },
-      { refusals: [404, 409], parameters: [NAMED] },
+      { refusals: [404, 409] },
     ),
     async handle(asked) {
       const { name } = own(asked);
@@ -207,7 +205,7 @@ export const ACCOUNTS: readonly AdminRoute[] = [
       "logoutAccount",
       "Revoke an account's login and remove it",
       { description: "What is gone; `reason` says why the login could not be revoked", schema: REMOVED },
-      { refusals: [404, 409], parameters: [NAMED] },
+      { refusals: [404, 409] },
     ),
     async handle(asked) {
       const account = own(asked);

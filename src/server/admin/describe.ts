@@ -61,14 +61,6 @@ export function operation(
 
 export const body = (schema: Json): Json => ({ required: true, content: content(schema) });
 
-export const inPath = (name: string, description: string): Json => ({
-  name,
-  in: "path",
-  required: true,
-  description,
-  schema: string,
-});
-
 export const inQuery = (name: string, description: string, schema: Json = string): Json => ({
   name,
   in: "query",

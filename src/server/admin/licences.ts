@@ -43,8 +43,6 @@ const WISH = Type.Object(
   { additionalProperties: false },
 );
 
-const ID = is.inPath("id", "The licence");
-
 const none = (id: string | undefined) => is.missing(`there is no licence ${id}`);
 
 export const LICENCES: readonly AdminRoute[] = [
@@ -91,7 +89,7 @@ export const LICENCES: readonly AdminRoute[] = [
       "getLicence",
       "One licence of the store",
       { description: "Without its secret", schema: LICENCE },
-      { refusals: [404], parameters: [ID] },
+      { refusals: [404] },
     ),
     async handle({ front, params }) {
       const licence = await front.gateway.services.store.licences.get(params.id ?? "");
@@ -106,7 +104,7 @@ export const LICENCES: readonly AdminRoute[] = [
       "revokeLicence",
       "Refuse a licence from the next request on",
       { description: "The licence, which stays listed", schema: LICENCE },
-      { refusals: [404], parameters: [ID] },
+      { refusals: [404] },
     ),
     async handle({ front, params }) {
       const licence = await front.gateway.services.store.licences.revoke(params.id ?? "");
@@ -137,7 +135,7 @@ export const LICENCES: readonly AdminRoute[] = [
           ),
         }),
       },
-      { refusals: [404], parameters: [ID] },
+      { refusals: [404] },
     ),
     async handle({ front: { gateway }, params, principal }) {
       const id = params.id ?? "";
