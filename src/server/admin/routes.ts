@@ -3,6 +3,7 @@
 import type { Principal } from "../../core/hooks.ts";
 import type { Front } from "../front.ts";
 import { ACCOUNTS } from "./accounts.ts";
+import { DASHBOARD } from "./dashboard.ts";
 import { LICENCES } from "./licences.ts";
 import { PLUGINS } from "./plugins.ts";
 import { SERVER } from "./server.ts";
@@ -28,4 +29,4 @@ export interface AdminRoute {
   handle(asked: AdminRequest): unknown;
 }
 
-export const ADMIN_ROUTES: readonly AdminRoute[] = [...LICENCES, ...ACCOUNTS, ...USAGE, PLUGINS, ...SERVER];
+export const ADMIN_ROUTES: readonly AdminRoute[] = [...LICENCES, ...ACCOUNTS, ...USAGE, PLUGINS, ...SERVER, DASHBOARD];
