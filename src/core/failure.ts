@@ -26,6 +26,7 @@ export const FAILURE_STATUS = {
   internal: 500,
 } as const;
 
+/** What went wrong, of a closed set; each has one HTTP status that a dialect uses unless it has its own. */
 export type FailureKind = keyof typeof FAILURE_STATUS;
 
 /** What the upstream said, kept for the client that can use it (a Codex client reads `type`, `planType`, `resetsAt`). */
@@ -46,6 +47,7 @@ export interface UpstreamFault {
   headers?: Record<string, string>;
 }
 
+/** What a failure says beside its kind. */
 export interface FailureDetails {
   /** The machine-readable code, the same string in every dialect, e.g. `model_not_found`. */
   code: string;

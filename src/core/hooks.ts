@@ -14,6 +14,7 @@ export type ReasoningStyle = "both" | "reasoning_content" | "reasoning" | "think
 
 /** Who is asking: a licence, as authentication found it. Absent limits mean "everything". */
 export interface Principal extends Limits {
+  /** Names the licence in receipts, limits and the log; never its secret. */
   id: string;
   /** Dialects it may speak. */
   dialects?: readonly string[];
@@ -23,6 +24,7 @@ export interface Principal extends Limits {
   effort?: string;
   /** Refuse fields without effect instead of dropping them. */
   strict?: boolean;
+  /** How reasoning is shown to it on the chat dialect. */
   reasoning?: ReasoningStyle;
   /** May use `/admin` and `/metrics`. */
   admin?: boolean;
@@ -86,22 +88,31 @@ export interface Log {
 
 /** One client request from arrival to its last byte, as hooks and encoders see it. */
 export interface Exchange {
+  /** The request id: in `x-request-id`, the receipt and the log. */
   readonly id: string;
+  /** The wire format that the client speaks: `chat`, `responses`, `messages`, `gemini`, or one that a plugin brings. */
   readonly dialect: string;
   /** `turn`, or another operation of the dialect's routes such as `compact`. */
   readonly operation: string;
+  /** Of the request, its keys included: do not log or store them whole. */
   readonly headers: Headers;
+  /** Who is asking. */
   readonly principal: Principal;
   /** Aborted when the client leaves. */
   readonly signal: AbortSignal;
   /** Request from the Codex CLI or another client with its headers (translation.md 0.13). */
   readonly codexClient: boolean;
+  /** The client asked for a stream. */
   readonly stream: boolean;
+  /** Fields without effect are a 400 for this client, not dropped. */
   readonly strict: boolean;
   /** The effort moves to the nearest that the model has instead of being refused: set it where a hook moves a turn to another model. */
   lenientEffort: boolean;
+  /** How reasoning is shown on the chat dialect. */
   readonly reasoning: ReasoningStyle;
+  /** What the dialect's decoder remembers for its encoder. */
   readonly wants: Readonly<Record<string, unknown>>;
+  /** The client's conversation. */
   readonly session: Session;
   /** Mutable: turn hooks change it in place. */
   turn: Turn;
@@ -119,6 +130,7 @@ export interface Exchange {
   readonly answerHeaders: Headers;
   /** What plugins remember of this exchange, each under keys of its own (`valueKey`). */
   readonly values: Values;
+  /** The server's log, with the request id in each line. */
   readonly log: Log;
   /**
    * Asks the exchange's upstream a question of the plugin's own and gives the complete Response object; rejects with the `Failure`.
@@ -172,8 +184,8 @@ export type Reply =
   | { response: Record<string, unknown> }
   | { events: Iterable<Event> | AsyncIterable<Event> };
 
-/** What a request-side hook may return: a reply, or nothing to let the exchange go on. */
 // biome-ignore lint/suspicious/noConfusingVoidType: a hook that only changes the turn returns nothing at all.
+/** What a request-side hook may return: a reply, or nothing to let the exchange go on. */
 export type Answering = Reply | undefined | void;
 
 /** One frame or several, ready for the socket. */
@@ -208,6 +220,7 @@ export const STORED_OPERATIONS = [
   ...(["conversation.create", "conversation.retrieve", "conversation.update", "conversation.delete"] as const),
   ...(["conversation.items", "conversation.items.create", "conversation.item", "conversation.item.delete"] as const),
 ] as const;
+/** One of `STORED_OPERATIONS`. */
 export type StoredOperation = (typeof STORED_OPERATIONS)[number];
 
 /** A route of a dialect; `path` is below `server.basePath`, with `:name` and a trailing `*` as parameters. */
@@ -224,7 +237,9 @@ export interface DialectRoute {
 
 /** A wire format that a client speaks, as data. */
 export interface Dialect {
+  /** As receipts, licences and `exchange.dialect` say it; unique in a chain. */
   readonly name: string;
+  /** Where clients ask, below `server.basePath`. */
   readonly routes: readonly DialectRoute[];
   /** TypeBox schemas by component name, for the OpenAPI document; asked for when the document is. */
   readonly schemas?: () => Promise<Readonly<Record<string, unknown>>>;
@@ -241,9 +256,11 @@ export interface Dialect {
   }): Decoded;
   /** For a route that serves several operations (Gemini puts the method into the path): which one this is. */
   operationOf?(input: { params: Record<string, string> }): "turn" | "count";
+  /** For a streamed answer: made once per exchange, before its first event. */
   encoder(context: ReplyContext): Encoder;
   /** The unary answer, from the complete Response object (its `output` already rebuilt). */
   reply(response: Record<string, unknown>, context: ReplyContext): unknown;
+  /** A failure before the first byte of an answer; one after it goes to `Encoder.fail`. */
   failure(failure: Failure, context: { codexClient: boolean; requestId: string }): RenderedFailure;
   /** The headers in which this dialect tells of limits and what is left of them; the `x-ratelimit-*` ones unless it has its own. */
   limits?(states: readonly LimitState[]): Record<string, string>;
@@ -251,8 +268,9 @@ export interface Dialect {
   heartbeat(context: ReplyContext): Chunk;
   /** Content type of the stream; `text/event-stream` unless the dialect says otherwise. */
   streamType?(context: ReplyContext): string;
-  /** The list of models in this dialect, and one of them. */
+  /** The list of models in this dialect. */
   models?(models: readonly import("./models.ts").ModelInfo[], query: URLSearchParams): unknown;
+  /** One of them. */
   model?(model: import("./models.ts").ModelInfo): unknown;
   /** Answer of a `count` operation. */
   count?(decoded: Decoded): unknown;
@@ -285,6 +303,7 @@ export interface Host {
   readonly log: Log;
   /** Aborted when the plugin is disposed of: at a reload or at the end of the server. */
   readonly signal: AbortSignal;
+  /** JSON values of the plugin's own, beyond the process. */
   readonly store: PluginStore;
   /**
    * `fetch` within the server's limits (`connect`, `firstByte`, and `idle` between two pieces of the body), through the proxy of
@@ -292,19 +311,22 @@ export interface Host {
    * with an `Error` named `TimeoutError` that says which. Never send to an address that a client chose.
    */
   fetch(url: string | URL, init?: RequestInit): Promise<Response>;
+  /** New ids, and the time in Unix seconds. */
   readonly mint: Mint;
+  /** The resolved catalogue; it may be fresher at the next look. */
   readonly models: Models;
   /** The configured upstreams, in order of preference. */
   readonly upstreams: readonly { readonly name: string; readonly wire: string; readonly kind: string }[];
   /** Milliseconds, Unix time. */
   readonly clock: () => number;
-  /** The effort of the configuration (`models.effort` has no key yet: undefined). */
+  /** The licences of the store and the environment. */
   readonly licences: {
     /** The live licence whose secret has this digest; undefined when unknown or revoked. */
     find(digest: string): Promise<Licence | undefined> | Licence | undefined;
     /** How many live licences there are, the environment's included; `ever` counts the revoked ones too. */
     count(which?: "live" | "ever"): number;
   };
+  /** Keeps a receipt; what the built-in `usage-log` does in its `settled` hook. Never waits. */
   readonly receipts: { write(receipt: Receipt): void };
 }
 
@@ -326,6 +348,7 @@ export interface RouteRequest {
 
 /** A route that a plugin adds to the server. */
 export interface PluginRoute {
+  /** A path may have several, each a route of its own. */
   readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   /**
    * Below `server.basePath`, with `:name` and a trailing `*` as parameters. A path that starts with `/admin/` lies at the
@@ -414,6 +437,7 @@ export interface Hooks {
   routes?: readonly PluginRoute[];
   /** Commands of its own. */
   commands?: readonly PluginCommand[];
+  /** The plugin goes: a reload, or the end of the server. Its timers and connections end by themselves; wait here for what must be finished. */
   dispose?(): void | Promise<void>;
 }
 
@@ -424,6 +448,7 @@ export type OnError = "fail" | "skip";
 export interface Plugin<Options = unknown> {
   /** Lower-case letters, digits and `-`, unique in a chain. */
   readonly name: string;
+  /** Of this door; a plugin for another one is refused at load. */
   readonly apiVersion: 1;
   /** Names of plugins that this one runs before, wherever the configuration puts it. One that is not in the chain is no error. */
   readonly before?: readonly string[];
@@ -444,5 +469,6 @@ export interface Plugin<Options = unknown> {
   readonly worker?: boolean;
   /** TypeBox schema of the options; they are checked before `setup`. */
   readonly options?: unknown;
+  /** Once per load, before anything is served; gives the hooks, at once. What it throws refuses the start, or the reload. */
   setup(host: Host, options: Options): Hooks;
 }

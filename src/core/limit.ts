@@ -13,6 +13,7 @@ export interface Limits {
 
 export const LIMITS = ["requestsPerMinute", "requestsPerDay", "tokensPerMinute", "tokensPerDay", "streams"] as const;
 
+/** The keys of limits, as the configuration, headers and failures name them. */
 export type LimitName = keyof Limits | "budget.tokens" | "budget.money";
 
 /** One limit that an exchange is under, as it stands now. */

@@ -2,6 +2,7 @@
 
 import type { Failure, FailureKind } from "./failure.ts";
 
+/** OpenAI's error envelope, which the chat and responses dialects share. */
 export interface OpenAIError {
   error: {
     message: string;

@@ -4,6 +4,7 @@ import { createHash } from "node:crypto";
 
 const PREFIX = "cdx1.";
 
+/** An upstream's ciphertext with what has to be known to send it back to the right account. */
 export interface Sealed {
   /** `accountMark` of the account whose upstream made the ciphertext; undefined for a bare one. */
   mark: string | undefined;

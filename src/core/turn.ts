@@ -20,7 +20,7 @@ export interface Reasoning {
   [field: string]: unknown;
 }
 
-/** `text` of a turn. */
+/** `text` of a turn: the form of the answer (free text, JSON, a schema) and how wordy it is. */
 export interface TextOptions {
   format?: { type: string; [field: string]: unknown };
   verbosity?: string;
@@ -45,6 +45,7 @@ export interface Turn {
 
 /** Reasoning efforts, weakest first (product.md, Words). */
 export const EFFORTS = ["none", "minimal", "low", "medium", "high", "xhigh", "max"] as const;
+/** How hard the model thinks: one of `EFFORTS`. */
 export type Effort = (typeof EFFORTS)[number];
 
 /** Token counts of one answer, in the shape of the Responses wire. */

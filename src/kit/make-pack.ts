@@ -18,7 +18,7 @@ export async function makePack(): Promise<Pack> {
 const ENTRIES = { plugin: "plugin/index", "plugin/test": "kit/door" } as const;
 
 /** The declarations that the two doors reach, with imports as Node wants them, as a package. */
-async function makeTypes(): Promise<Pack> {
+export async function makeTypes(): Promise<Pack> {
   const scratch = mkdtempSync(join(tmpdir(), "codexd-types-"));
   try {
     await declare(scratch);
