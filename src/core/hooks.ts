@@ -130,7 +130,7 @@ export interface Exchange {
   readonly answerHeaders: Headers;
   /** What plugins remember of this exchange, each under keys of its own (`valueKey`). */
   readonly values: Values;
-  /** The server's log, with the request id in each line. */
+  /** The server's log. `host.log` names the plugin too. */
   readonly log: Log;
   /**
    * Asks the exchange's upstream a question of the plugin's own and gives the complete Response object; rejects with the `Failure`.
@@ -184,8 +184,8 @@ export type Reply =
   | { response: Record<string, unknown> }
   | { events: Iterable<Event> | AsyncIterable<Event> };
 
-// biome-ignore lint/suspicious/noConfusingVoidType: a hook that only changes the turn returns nothing at all.
 /** What a request-side hook may return: a reply, or nothing to let the exchange go on. */
+// biome-ignore lint/suspicious/noConfusingVoidType: a hook that only changes the turn returns nothing at all.
 export type Answering = Reply | undefined | void;
 
 /** One frame or several, ready for the socket. */

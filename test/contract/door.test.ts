@@ -38,7 +38,19 @@ function declared(node: Node | null): string[] {
   return [(node.id as { name: string }).name];
 }
 
-/** The doc block right before a declaration, however it is exported. */
+/** The doc block right before a place; a directive for the linter may stand between. */
+function before(at: number, source: string, comments: readonly { type: string; value: string; end: number }[]) {
+  const block = comments.findLast(({ type, end }) => end <= at && type === "Block");
+  if (!block?.value.startsWith("*")) return undefined;
+  return source
+    .slice(block.end, at)
+    .replace(/\/\/ biome-ignore .*/, "")
+    .trim() === ""
+    ? block.value
+    : undefined;
+}
+
+/** The doc block of a declaration, however it is exported. */
 function docOf(name: string, file: string): string | undefined {
   const source = readFileSync(join(root, file), "utf8");
   const { program, comments } = parseSync(file, source);
@@ -46,9 +58,7 @@ function docOf(name: string, file: string): string | undefined {
     const inner = node.type.startsWith("Export") ? (node.declaration as Node | null) : node;
     if (!inner || !/Declar/.test(inner.type) || inner.type === "ImportDeclaration") continue;
     if (!declared(inner).includes(name)) continue;
-    const block = comments.findLast(({ end }) => end <= node.start);
-    if (block?.type === "Block" && block.value.startsWith("*") && source.slice(block.end, node.start).trim() === "")
-      return block.value;
+    return before(node.start, source, comments);
   }
   const elsewhere = exportsOf(file).find((one) => one.name === name && one.file !== file);
   return elsewhere && docOf(name, elsewhere.file);
@@ -73,12 +83,7 @@ test.each(["Hooks", "Plugin", "Exchange", "Host", "Dialect", "PluginRoute", "Plu
       .map((each) => each.declaration as Node | null | undefined)
       .find((each) => each?.type === "TSInterfaceDeclaration" && declared(each).includes(name));
     const members = (node?.body as { body: (Node & { key: { name: string } })[] } | undefined)?.body ?? [];
-    const bare = members.filter(({ start: at }) => {
-      const block = comments.findLast(({ end }) => end <= at);
-      const between = block ? source.slice(block.end, at) : "x";
-      // A lint directive may stand between a block and its member.
-      return !(block && (block.value.startsWith("*") || block.value.includes("biome-ignore")) && between.trim() === "");
-    });
+    const bare = members.filter(({ start }) => before(start, source, comments) === undefined);
     expect(bare.map(({ key }) => `${name}.${key.name}`)).toEqual([]);
   },
 );
