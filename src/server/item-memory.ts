@@ -10,6 +10,8 @@ const ROOM = 64 * 1024 * 1024;
 const LARGEST = 1024 * 1024;
 /** Milliseconds that items wait for company on their way to the store. */
 const GATHER = 250;
+/** Milliseconds after which the items of an answer are on the shelf, unless the store is slow. */
+export const ON_THE_WAY = GATHER + 100;
 /** How many go at once: a few hundred take milliseconds. */
 const AT_ONCE = 50;
 /** Milliseconds that the end of the process waits for them. */

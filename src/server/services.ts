@@ -4,7 +4,7 @@ import type { ResponsesConfig } from "../config/load.ts";
 import type { Mint } from "../core/mint.ts";
 import type { Services } from "./gateway.ts";
 import { Presence } from "./instances.ts";
-import { ItemMemory } from "./item-memory.ts";
+import { ItemMemory, ON_THE_WAY } from "./item-memory.ts";
 import { LastServed } from "./last-served.ts";
 import { LimitGauges } from "./limits/gauges.ts";
 import { Metrics } from "./metrics.ts";
@@ -21,7 +21,7 @@ export function servicesOf(
     ...own,
     mint: randomMint(),
     clock: Date.now,
-    items: new ItemMemory(stored.shelf),
+    items: new ItemMemory(stored.shelf, hastener(own)),
     reasoning: new ReasoningMemory(stored.shelf),
     served: new LastServed(),
     metrics: new Metrics(),
@@ -30,6 +30,12 @@ export function servicesOf(
     prompts: new PromptKeeper(own.store.engine, () => stored.envelope, own.log),
     limitGauges: new LimitGauges(),
   };
+}
+
+/** Others of this store may have an item on its way to the shelf: workers are asked for it, other machines waited for. */
+function hastener({ store, team }: Pick<Services, "store" | "team">): (() => Promise<unknown>) | undefined {
+  if (store.engine.kind === "postgres") return () => Bun.sleep(ON_THE_WAY);
+  return team && (() => team.all("items"));
 }
 
 function randomMint(): Mint {

@@ -14,7 +14,7 @@ import { hasRedis, type Redis, startRedis } from "../redis.ts";
 const TURNS = Number(process.env.CODEXD_INSTANCES ?? 600);
 const SESSIONS = TURNS / 10;
 const ACCOUNTS = ["first", "second", "third"];
-const LIFETIME_S = 12;
+const LIFETIME_S = 8;
 /** Of a licence with so many requests, and of one with so many tokens. */
 const COUNTED = { limit: Math.round(TURNS * 0.15), asked: Math.round(TURNS * 0.2) };
 const METERED = { limit: Math.round(TURNS * 0.05), asked: Math.round(TURNS * 0.08), tokens: 20 };
@@ -191,7 +191,8 @@ function strayed(receipts: readonly Receipt[], but: (receipt: Receipt) => boolea
 async function refreshedOncePerExpiry(): Promise<string> {
   const lived = (Date.now() - began) / 1000;
   const counts = await issuer.counts();
-  expect(counts).toMatchObject({ reused: 0, refused: 0, unauthorized: 0, overlapping: 1 });
+  expect(counts).toMatchObject({ reused: 0, refused: 0, unauthorized: 0 });
+  expect(counts.overlapping).toBeLessThanOrEqual(1);
   // Due at half of so short a life.
   expect(counts.refreshes).toBeLessThanOrEqual(ACCOUNTS.length * (Math.ceil(lived / (LIFETIME_S / 2)) + 1));
   return `${counts.refreshes} refreshes of ${ACCOUNTS.length} accounts in ${Math.round(lived)} s`;
@@ -297,7 +298,7 @@ describe.skipIf(!has)("three instances on one Postgres and one Redis", () => {
     const id = kept.body.id as string;
     expect(await call(1, "GET", `/${id}`)).toEqual({ status: 200, body: kept.body });
     const next = await ask(2, "RECALL pineapple", { previous_response_id: id });
-    expect(JSON.stringify(next.body.output)).toMatch(/yes|pineapple/);
+    expect(JSON.stringify(next.body.output)).toContain('"recalled: pineapple');
     const made = await ask(0, "SAY one two three four five ;; SLOW 100", { background: true, store: true });
     expect(made.body.status).toBe("queued");
     const waited = async (at: number, which: string): Promise<string> => {
@@ -311,6 +312,13 @@ describe.skipIf(!has)("three instances on one Postgres and one Redis", () => {
     const endless = await ask(1, "SAY one two ;; HANG 1", { background: true, store: true });
     expect((await call(2, "POST", `/${endless.body.id}/cancel`)).status).toBe(200);
     expect(await waited(0, endless.body.id as string)).toBe("cancelled");
+    // At once, and by its id alone.
+    const said = await ask(1, "SAY marzipan");
+    const [item] = said.body.output as { id: string }[];
+    const user = (content: string) => ({ type: "message", role: "user", content });
+    const referring = [user("say it"), { type: "item_reference", id: item?.id }, user("RECALL marzipan")];
+    const again = await call(0, "POST", "", { model: "gpt-5.5", input: referring });
+    expect(JSON.stringify(again.body.output ?? again.body)).toContain('"recalled: marzipan');
     expect((await call(2, "DELETE", `/${id}`)).status).toBe(200);
     expect((await call(0, "GET", `/${id}`)).status).toBe(404);
   }, 60_000);
@@ -332,7 +340,7 @@ describe.skipIf(!has)("three instances on one Postgres and one Redis", () => {
     expect(await seen(1)).toMatchObject({ agree: true });
     const { plugins } = config as { plugins: unknown[] };
     {
-      await using other = await startGateway({ config: { ...config, plugins: [...plugins, "rules"] } });
+      await using other = await startGateway({ config: { ...config, plugins: plugins.slice(0, -1) } });
       await other.printed(/other instances of this store run another chain/);
       await until(async () => !(await seen(0)).agree);
       await (instances[0] as Server).printed(/other instances of this store run another chain/);
@@ -359,15 +367,16 @@ describe.skipIf(!has)("three instances on one Postgres and one Redis", () => {
     await doomed.kill9();
     await more(TURNS / 10);
     await postgres.kill9();
-    await more(20);
+    await Promise.all([more(20), Bun.sleep(1500)]);
     await postgres.start();
     await more(TURNS / 10);
     await redis.kill9();
-    await more(TURNS / 10);
+    await Promise.all([more(TURNS / 10), Bun.sleep(1000)]);
     await redis.restart();
     // What it left is its own to write: nobody else sees its folder.
     instances[2] = await startGateway({ config, data: data[2] as string });
     await more(TURNS / 10);
+    while (((await issuer.counts()).refreshes ?? 0) < 2 * ACCOUNTS.length) await Bun.sleep(100);
     stop = true;
     await Promise.all(clients);
     const broken = asked.filter(({ whole }) => !whole);
