@@ -21,7 +21,7 @@ export class Program implements AsyncDisposable {
   #output = "";
   #more = Promise.withResolvers<void>();
 
-  constructor(core: number, command: string[], options: { cwd?: string; env?: Record<string, string> } = {}) {
+  constructor(core: number | string, command: string[], options: { cwd?: string; env?: Record<string, string> } = {}) {
     this.#child = Bun.spawn(["taskset", "-c", String(core), ...command], {
       cwd: options.cwd ?? "/",
       env: { PATH: process.env.PATH ?? "", HOME: options.cwd ?? "/", ...options.env },
@@ -69,7 +69,11 @@ export class Program implements AsyncDisposable {
 
   /** Milliseconds of processor time so far, of all threads. */
   cpu(): number {
-    const stat = readFileSync(`/proc/${this.pid}/stat`, "utf8");
+    return Program.cpuOf(this.pid);
+  }
+
+  static cpuOf(pid: number): number {
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
     const [user, system] = stat
       .slice(stat.lastIndexOf(")") + 2)
       .split(" ")
