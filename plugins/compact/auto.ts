@@ -20,9 +20,9 @@ interface Course {
 
 /** What stays as it is at the end of a history: a part of the room that the window leaves to it. */
 const TAIL = 1 / 4;
-/** So much of a window that was only estimated is sure to fit. */
-const SURE = 0.6;
 const ROUNDS = 4;
+/** Counts are estimates: of a size that was once taken, so much is sure to be taken again. */
+const SURE = 0.75;
 
 const NOTHING = { used: undefined, began: undefined, making: false };
 const HEADER = "x-codexd-compacted";
@@ -123,23 +123,23 @@ export class Automatic {
 
   /**
    * Compacts what stood for the beginning until now and all that came since, but for the end. Where a refusal taught
-   * that the window is smaller than it was said to be, what was made is compacted again until it is sure to fit.
+   * that the window is smaller than it was said to be, what was made is compacted again until it is shorter than what was taken.
    */
   async #deepen(exchange: Exchange, state: Course, refused: Failure | undefined): Promise<void> {
     const told = this.#window(exchange) ?? Number.POSITIVE_INFINITY;
     let { base, total } = await this.#measure.count(exchange.turn, state.head.length);
     let window = refused ? Math.min(told, total) : told;
     for (let round = 1; round <= ROUNDS; round++) {
-      const smaller = await this.#once(exchange, state, { base, window });
-      if (smaller === undefined && round === 1) throw refused ?? new Error("its last turn alone is too long");
-      if (smaller === undefined || smaller >= window) return;
-      window = smaller;
+      const learnt = await this.#once(exchange, state, { base, window });
+      if (!learnt && round === 1) throw refused ?? new Error("its last turn alone is too long");
+      if (!learnt || learnt.refused >= window) return;
+      window = learnt.taken;
       ({ base, total } = await this.#measure.count(exchange.turn, state.head.length));
       if (total <= window * SURE) return;
     }
   }
 
-  /** One round; gives what is known of the window after it, or undefined when there is nothing left to compact. */
+  /** One round; gives the sizes that were refused and taken in it, or undefined when there is nothing left to compact. */
   async #once(exchange: Exchange, state: Course, { base, window }: { base: number; window: number }) {
     const { head, history, used } = state;
     const known = used?.items ?? [];
@@ -148,7 +148,7 @@ export class Automatic {
     const room = Math.max(window - base, window / 10);
     const cut = cutOf(whole, await this.#measure.sizes(whole), room * TAIL, known.length);
     if (cut === undefined) return undefined;
-    const { items, largest } = await this.#folder.fold(exchange, head, whole.slice(0, cut), room);
+    const { items, refused, taken } = await this.#folder.fold(exchange, head, whole.slice(0, cut), room);
     const place = history.slice(0, since + cut - known.length).filter(isCounted).length;
     this.#use(exchange, state, {
       place,
@@ -156,6 +156,6 @@ export class Automatic {
       items,
       ...(items.some(isCompaction) && exchange.upstream ? { upstream: exchange.upstream.name } : {}),
     });
-    return Math.min(window, largest + base);
+    return { refused: refused + base, taken: taken + base };
   }
 }

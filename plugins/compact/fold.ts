@@ -23,31 +23,36 @@ export class Folder {
   }
 
   /**
-   * Compacts items, piece by piece where there are too many, each with what stands for those before. `largest`: the size of
-   * the smallest question that was too long.
+   * Compacts items, piece by piece where there are too many, each with what stands for those before. `refused`: the
+   * smallest question that was too long, or all the room; `taken`: the largest that was not.
    */
   async fold(exchange: Exchange, head: readonly Item[], items: readonly Item[], room: number) {
-    const said = Math.min(MOST_SAID, room * SAID);
     let done: Item[] = [];
     let rest = items;
     let most = room * QUESTION;
-    let largest = room;
+    let refused = room;
+    let taken = 0;
     while (rest.length > 0) {
       const [before, sizes] = [sum(await this.#measure.sizes(done)), await this.#measure.sizes(rest)];
       const take = pieceOf(rest, sizes, most - before);
       const part = [...done, ...rest.slice(0, take)];
+      const size = before + sum(sizes.slice(0, take));
       try {
         const made = await this.#make(exchange, { ...exchange.turn, input: [...head, ...part] });
-        done = [...kept(part, said), "item" in made ? made.item : summaryMessage(made.summary)];
+        done = [
+          ...kept(part, Math.min(MOST_SAID, most * SAID)),
+          "item" in made ? made.item : summaryMessage(made.summary),
+        ];
         rest = rest.slice(take);
+        taken = Math.max(taken, size);
       } catch (thrown) {
         if (!(thrown instanceof Failure) || thrown.kind !== "context_window") throw thrown;
-        largest = Math.min(largest, before + sum(sizes.slice(0, take)));
-        most = largest / 2;
+        refused = Math.min(refused, size);
+        most = size / 2;
         if (pieceOf(rest, sizes, most - before) >= take) throw thrown;
       }
     }
-    return { items: done, largest };
+    return { items: done, refused, taken };
   }
 }
 
