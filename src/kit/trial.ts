@@ -14,7 +14,7 @@ import { optionFaults } from "../plugin/option-faults.ts";
 import { createApp } from "../server/app.ts";
 import { frontAnswer } from "../server/front.ts";
 import { createGateway, type Gateway, type Services } from "../server/gateway.ts";
-import { servicesOf } from "../server/services.ts";
+import { servicesOf } from "../server/lasting.ts";
 import type { Surroundings } from "../server/surroundings.ts";
 import type { Traffic } from "../server/traffic.ts";
 import { openCounters } from "../store/counters/index.ts";
