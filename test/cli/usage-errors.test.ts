@@ -27,7 +27,7 @@ describe("wrong usage is 2, with one line", () => {
     [["keys", "create", "a b"], /letters, digits/],
     [["keys", "revoke"], /missing required argument 'id'/],
     [["usage", "--since", "yesterday"], /a duration such as 24h or 7d/],
-    [["usage", "--by", "mood"], /Allowed choices are model, licence, session, account, dialect, day/],
+    [["usage", "--by", "mood"], /none of model, licence, session, account, .*dialect, .*day/],
     [["usage", "--csv", "--json"], /cannot be used with option '--json'/],
     [["login", "--device", "--import", "auth.json"], /cannot be used with option/],
     [["login", "--name", "a b"], /letters, digits/],

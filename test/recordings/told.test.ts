@@ -1,7 +1,7 @@
 // What had no effect is told in the client's own words, or refused where it asked for strictness.
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { CLIENTS, type Client, messages, type Name } from "./dialects.ts";
+import { CLIENTS, type Client, messages, type Name, responses } from "./dialects.ts";
 import { type Gateway, type Json, startFromSource } from "./gateway.ts";
 import { type Scripted, startScripted } from "./scripted.ts";
 
@@ -64,14 +64,7 @@ const QUESTIONS: Record<Name, Question> = {
   responses: {
     fields: {
       ...sampling,
-      ...{
-        max_output_tokens: 9,
-        metadata: { a: "b" },
-        user: "u",
-        truncation: "auto",
-        safety_identifier: "s",
-        store: true,
-      },
+      ...{ max_output_tokens: 9, metadata: { a: "b" }, user: "u", truncation: "auto", safety_identifier: "s" },
       ...{ top_logprobs: 1, max_tool_calls: 2, service_tier: "scale", prompt_cache_retention: "24h", someday: 1 },
       ...{
         stream_options: { include_obfuscation: false },
@@ -80,7 +73,7 @@ const QUESTIONS: Record<Name, Question> = {
       },
     },
     dropped: [
-      ...["temperature", "top_p", "max_output_tokens", "metadata", "user", "truncation", "safety_identifier", "store"],
+      ...["temperature", "top_p", "max_output_tokens", "metadata", "user", "truncation", "safety_identifier"],
       ...["top_logprobs", "max_tool_calls", "service_tier", "prompt_cache_retention", "someday"],
       ...["stream_options.include_obfuscation", "reasoning.generate_summary", "text.someday"],
     ],
@@ -164,6 +157,15 @@ describe("fields without effect", () => {
     test(`that the dialect demands do not make strict refuse every request (${client.name})`, async () => {
       expect((await ask(client, strict, {})).status).toBe(200);
     });
+
+    if (client === responses)
+      test("are not those of an answer that is kept here, which has them", async () => {
+        const kept = { store: true, metadata: { a: "b" } };
+        const answer = await ask(client, strict, kept);
+        expect([answer.status, listed(answer)]).toEqual([200, undefined]);
+        expect(await answer.json()).toMatchObject(kept);
+        for (const field of Object.keys(kept)) expect(upstream.last().body[field] ?? false).toBe(false);
+      });
 
     test(`that are not there are not told (${client.name})`, async () => {
       const answer = await ask(client, gateway, {}, { "x-codexd-strict": "0" });
