@@ -8,7 +8,7 @@ export const usageLog = definePlugin({
   apiVersion: 1,
   setup(host) {
     return {
-      settled(receipt) {
+      settled(receipt, exchange) {
         host.receipts.write(receipt);
         host.log.info("exchange", {
           id: receipt.id,
@@ -24,6 +24,7 @@ export const usageLog = definePlugin({
           out: receipt.outputTokens,
           firstMs: receipt.firstMs,
           totalMs: receipt.totalMs,
+          ...(exchange?.trace && { traceId: exchange.trace.traceId, spanId: exchange.trace.spanId }),
         });
       },
     };

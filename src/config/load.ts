@@ -37,6 +37,8 @@ export interface Config {
   responses: ResponsesConfig;
   /** For how long single receipts are kept, in milliseconds; 0 for ever. */
   receipts: { keep: number };
+  /** Where traces go; absent where nobody wants them. */
+  telemetry?: { otlp: string; headers: Record<string, string>; service: string };
   /** Absolute path of the data directory. */
   data: string;
   /** `sqlite`, or the address of a Postgres. */
@@ -241,6 +243,7 @@ class Draft {
       reasoning: file.reasoning,
       responses: file.responses,
       receipts: file.receipts,
+      ...(file.telemetry ? { telemetry: { ...file.telemetry, headers: file.telemetry.headers ?? {} } } : {}),
       data: ownData === undefined ? file.data : absolute(ownData, cwd, home),
       store: file.store,
       counters: file.counters,
@@ -283,6 +286,7 @@ interface FileConfig
     Config,
     "server" | "limits" | "strict" | "reasoning" | "responses" | "receipts" | "data" | "store" | "counters"
   > {
+  telemetry?: { otlp: string; headers?: Record<string, string>; service: string };
   quotas?: QuotaConfig[];
   prices?: Parameters<typeof readPrices>[0];
   upstreams?: Record<string, Parameters<typeof readUpstreams>[0][string]>;

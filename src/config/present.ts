@@ -17,6 +17,7 @@ export function presentConfig(config: Config, plugins: readonly PluginShape[] = 
     reasoning: config.reasoning,
     responses: presentResponses(config.responses),
     receipts: { keep: formatDuration(config.receipts.keep) },
+    ...(config.telemetry ? { telemetry: presentTelemetry(config.telemetry) } : {}),
     data: config.data,
     store: maskUrl(config.store),
     counters: maskUrl(config.counters),
@@ -77,6 +78,14 @@ function presentResponses({ store, ttl, maxBytes, key }: Config["responses"]): R
     ttl: formatDuration(ttl),
     maxBytes: formatSize(maxBytes),
     ...(key === undefined ? {} : { key: MASK }),
+  };
+}
+
+function presentTelemetry({ otlp, headers, service }: NonNullable<Config["telemetry"]>): Record<string, unknown> {
+  return {
+    otlp: maskUrl(otlp),
+    headers: Object.fromEntries(Object.keys(headers).map((name) => [name, MASK])),
+    service,
   };
 }
 

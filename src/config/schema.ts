@@ -149,6 +149,27 @@ const receipts = closed(
   "The one record that each exchange leaves behind.",
 );
 
+const telemetry = Type.Object(
+  {
+    otlp: url(
+      "Address of an OpenTelemetry collector that takes OTLP over HTTP as JSON, e.g. http://127.0.0.1:4318; `/v1/traces` is added where it is missing.",
+    ),
+    headers: Type.Optional(
+      Type.Record(Type.String({ pattern: "^[A-Za-z0-9-]+$" }), Type.String({ minLength: 1, meaning: "secret" }), {
+        description: "Sent with every batch, e.g. `authorization`.",
+      }),
+    ),
+    service: Type.Optional(
+      Type.String({ minLength: 1, default: "codexd", description: "Name of this service in the traces." }),
+    ),
+  },
+  {
+    additionalProperties: false,
+    description:
+      "Exports one span for each exchange, by OpenTelemetry's conventions for generative AI; a caller's `traceparent` is its parent. Nothing of what is said is in it. Left out: off.",
+  },
+);
+
 const account = Type.Object(
   {
     name: Type.Optional(
@@ -320,6 +341,7 @@ export const configSchema = closed(
     }),
     responses,
     receipts,
+    telemetry,
     data: Type.String({
       minLength: 1,
       default: "./codexd-data",

@@ -90,6 +90,8 @@ export interface Log {
 export interface Exchange {
   /** The request id: in `x-request-id`, the receipt and the log. */
   readonly id: string;
+  /** Its span, where the configuration exports traces: for log lines, and for a plugin's own requests to carry on. */
+  readonly trace?: { readonly traceId: string; readonly spanId: string } | undefined;
   /** The wire format that the client speaks: `chat`, `responses`, `messages`, `gemini`, or one that a plugin brings. */
   readonly dialect: string;
   /** `turn`, or another operation of the dialect's routes such as `compact`. */
@@ -412,7 +414,7 @@ export interface Hooks {
   ): Record<string, unknown> | undefined | void | Promise<Record<string, unknown> | undefined | void>;
   /**
    * Looks at, changes, drops (null) or adds to the events named in `types`. The terminal event can be changed, but not dropped, and
-   * nothing follows it.
+   * nothing follows it. The server keeps `sequence_number` growing, whatever is added, held back or sent on later.
    */
   events?: {
     types: readonly string[] | "all";

@@ -7,6 +7,7 @@ import type {
   Dialect,
   DialectRoute,
   Exchange,
+  Log,
   Principal,
   ReasoningStyle,
   ReplyContext,
@@ -23,9 +24,11 @@ import { compact, run } from "./inner.ts";
 import type { Holding } from "./limits/holding.ts";
 import { inPlace, outside } from "./outside.ts";
 import type { Link } from "./plugins/link.ts";
+import { Numbering } from "./plugins/numbering.ts";
 import type { Recollection } from "./reasoning-memory.ts";
 import { fitReasoning } from "./reasoning-turn.ts";
 import type { Keeping } from "./stored/keeping.ts";
+import type { Trace } from "./telemetry/index.ts";
 
 const STYLES: readonly string[] = ["both", "reasoning_content", "reasoning", "think", "none"];
 /** No model's name is longer; a longer one would only be work to take apart, and bytes in receipts and headers. */
@@ -51,6 +54,7 @@ export class RunningExchange implements Exchange {
   operation: string;
   readonly headers: Headers;
   signal: AbortSignal;
+  readonly trace: Trace | undefined;
   readonly codexClient: boolean;
   readonly dropped = new Set<string>();
   readonly answerHeaders = new Headers();
@@ -61,6 +65,7 @@ export class RunningExchange implements Exchange {
   readonly #abort = new AbortController();
   readonly #at: number;
   readonly #began = performance.now();
+  readonly #numbering = new Numbering();
   principal: Principal = { id: "" };
   stream = false;
   strict = false;
@@ -129,6 +134,7 @@ export class RunningExchange implements Exchange {
     this.dialect = arrival.dialect.name;
     this.operation = arrival.route.operation;
     this.codexClient = isCodexClient(request.headers);
+    this.trace = gateway.telemetry?.begin(request.headers);
     this.signal.addEventListener("abort", this.#leave, { once: true });
   }
 
@@ -141,8 +147,9 @@ export class RunningExchange implements Exchange {
     this.signal = new AbortController().signal;
   }
 
-  get log() {
-    return this.gateway.services.log;
+  get log(): Log {
+    const { log } = this.gateway.services;
+    return this.trace ? traced(log, this.trace) : log;
   }
 
   get values(): Values {
@@ -212,7 +219,7 @@ export class RunningExchange implements Exchange {
       if (this.#mayRefer) this.#finished.push(event);
       this.#recollection?.finished.push(event);
     }
-    return this.gateway.chain.events(event, this);
+    return this.#numbering.place(event, this.gateway.chain.events(event, this));
   }
 
   /** The turn is final and has its upstream: settle what goes on the wire, and tell what does not. */
@@ -337,6 +344,7 @@ export class RunningExchange implements Exchange {
   #record(receipt: Receipt): void {
     const { metrics, served, prompts } = this.gateway.services;
     metrics.count(receipt, receipt.model !== null && this.gateway.models.find(receipt.model) !== undefined);
+    if (this.trace) this.gateway.telemetry?.end(receipt, this.trace);
     if (this.principal.keepPrompts && this.turn.model !== "") prompts.keep(receipt, this.turn, this.said);
     served.note(receipt);
     this.gateway.chain.settled(receipt, this);
@@ -393,6 +401,13 @@ function sum(a: Usage | undefined, b: Usage | undefined): Usage | undefined {
       reasoning_tokens: a.output_tokens_details.reasoning_tokens + b.output_tokens_details.reasoning_tokens,
     },
   });
+}
+
+/** Every line of it can be found by its trace. */
+function traced(log: Log, { traceId, spanId }: Trace): Log {
+  const at = (level: keyof Log) => (message: string, fields?: Record<string, unknown>) =>
+    log[level](message, { ...fields, traceId, spanId });
+  return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
 }
 
 /** The id that the client gave its request, if it has a sane form. */

@@ -26,6 +26,7 @@ import type { PromptKeeper } from "./prompts.ts";
 import { Pulse } from "./pulse.ts";
 import type { ReasoningMemory } from "./reasoning-memory.ts";
 import type { Stored } from "./stored/index.ts";
+import type { Telemetry } from "./telemetry/index.ts";
 import type { Team } from "./workers/member.ts";
 
 /** What outlives a configuration: the process's own parts. */
@@ -76,6 +77,8 @@ export interface Gateway {
   models: Catalogue;
   pulse: Pulse;
   limiter: Limiter;
+  /** Undefined where nobody wants traces. */
+  telemetry: Telemetry | undefined;
   services: Services;
   dispose(): Promise<void>;
 }
@@ -112,11 +115,18 @@ async function build(
   // What runs in a thread has nothing more to do here.
   for (const { thread, file = "" } of entries) if (thread) files.find(isAt(file))?.container.dispose();
   try {
-    return gatewayOf({ config, files }, new Chain(entries, host), { upstreams, models, services });
+    const telemetry = await telemetryOf(config, services);
+    return gatewayOf({ config, files }, new Chain(entries, host), { upstreams, models, telemetry, services });
   } catch (error) {
     for (const { thread } of entries) thread?.end();
     throw error;
   }
+}
+
+async function telemetryOf(config: Config, services: Services): Promise<Telemetry | undefined> {
+  if (!config.telemetry) return undefined;
+  const { Telemetry } = await import("./telemetry/index.ts");
+  return new Telemetry(config.telemetry, config, services);
 }
 
 /** The entries, those in threads that want one. Threads are loaded only where there is a use for them. */
@@ -129,7 +139,7 @@ export async function runnable(entries: ChainEntry[], host: SharedHost): Promise
 function gatewayOf(
   { config, files }: Configured,
   chain: Chain,
-  { upstreams, models, services }: Pick<Gateway, "upstreams" | "models" | "services">,
+  { upstreams, models, telemetry, services }: Pick<Gateway, "upstreams" | "models" | "telemetry" | "services">,
 ): Gateway {
   if (chain.dialects.length === 0)
     throw new Error("plugins: no plugin of the chain brings a dialect, so nobody could be answered; add translate");
@@ -147,9 +157,10 @@ function gatewayOf(
     models,
     pulse: new Pulse(config.limits.heartbeat),
     limiter: new Limiter(config, services),
+    telemetry,
     services,
     async dispose() {
-      await chain.dispose();
+      await Promise.all([chain.dispose(), telemetry?.close()]);
       services.metrics.gateways--;
       for (const { container } of files) container.dispose();
     },

@@ -22,6 +22,8 @@ export class Metrics {
   readonly #tokens = new Counted();
   readonly #failures = new Counted();
   readonly #retries = new Counted();
+  /** Of OpenTelemetry, by what became of them. */
+  readonly spans = new Counted();
   readonly #models = new Set<string>();
   readonly #first = new Histograms(FIRST);
   readonly #whole = new Histograms(WHOLE);
@@ -75,6 +77,7 @@ export class Metrics {
         "Exchanges that failed at an upstream, by kind of failure.",
       ),
       this.#retries.family("codexd_upstream_retries_total", "Times an upstream was asked again for the same exchange."),
+      this.spans.family("codexd_spans_total", "Spans for OpenTelemetry, by whether they reached the collector."),
       this.#first.family("codexd_first_content_seconds", "Seconds from arrival to the first content, by dialect."),
       this.#whole.family(
         "codexd_exchange_seconds",
@@ -106,7 +109,7 @@ export class Metrics {
 }
 
 /** Sums by labels. */
-export class Counted {
+class Counted {
   readonly #sums = new Map<string, number>();
 
   add(labels: string, value: number): void {

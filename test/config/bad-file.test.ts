@@ -32,7 +32,7 @@ plugins: [auth, atuh, auth, {a: 1, b: 2}, 7]
     { PORT: "99x" },
   );
   expect(problems()).toEqual([
-    'codexd.yaml: limts: unknown key "limts"; did you mean limits? Legal: server, limits, strict, reasoning, responses, data, store, counters, quotas, prices, upstreams, models, plugins',
+    'codexd.yaml: limts: unknown key "limts"; did you mean limits? Legal: server, limits, strict, reasoning, responses, receipts, telemetry, data, store, counters, quotas, prices, upstreams, models, plugins',
     'codexd.yaml: server.prot: unknown key "prot"; did you mean port? Legal: host, port, basePath, watch, workers',
     "codexd.yaml: server.host: found 5; legal is text that is not empty (numbers in quotes)",
     'codexd.yaml: server.port: found ${PORT} = "99x"; legal is a whole number from 0 to 65535',
