@@ -103,17 +103,25 @@ export interface CodexdOptions {
   env?: Record<string, string>;
   /** The data directory of an earlier start. */
   data?: string;
+  /** Files of plugins, after the default chain. */
+  plugins?: string[];
+  workers?: number;
+  /** Instead of the gateway's one core. */
+  cores?: string;
 }
 
 let started = 0;
 
 /** Writes a configuration for the mock upstream and gives the words of the command line. */
-export function codexdCommand({ binary, upstream, folder }: Place, { usageLog, data }: CodexdOptions): string[] {
+export function codexdCommand(
+  { binary, upstream, folder }: Place,
+  { usageLog, data, workers = 1, plugins: files = [] }: CodexdOptions,
+): string[] {
   const own = join(folder, `codexd-${++started}`);
   mkdirSync(own);
-  const plugins = ["auth", "model-effort", "translate", ...(usageLog ? ["usage-log"] : []), "compact"];
+  const plugins = ["auth", "model-effort", "translate", ...(usageLog ? ["usage-log"] : []), "compact", ...files];
   const config = {
-    server: { port: 0 },
+    server: { port: 0, workers },
     limits: { streams: 65535 },
     upstreams: {
       mock: {
@@ -130,7 +138,7 @@ export function codexdCommand({ binary, upstream, folder }: Place, { usageLog, d
 }
 
 export async function startCodexd(place: Place, options: CodexdOptions): Promise<{ gateway: Program; port: number }> {
-  const gateway = new Program(GATEWAY_CORE, codexdCommand(place, options), {
+  const gateway = new Program(options.cores ?? GATEWAY_CORE, codexdCommand(place, options), {
     cwd: place.folder,
     ...(options.env && { env: options.env }),
   });

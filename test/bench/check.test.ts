@@ -24,6 +24,8 @@ function results(samples: Sample[]): Results {
   return {
     ...{ date: "2026-01-01", machine, versions: { codexd: "codexd" }, amount: QUICK, voided: 0, disturbed: false },
     ...{ samples: [sample("direct", 0), ...samples], voidSamples: [], held: [], active: [], aborts: [], amongBig: {} },
+    observed: [],
+    workers: { one: [100, 50], two: [180, 90], answered: 10, receipts: 10 },
     ...{
       starts: [50],
       refusals: { cpu: 0.1, statuses: {}, reached: 0 },
@@ -47,6 +49,23 @@ test("a lost event and a late one fail the gate, though the median is fine", () 
   const problems = broken(results([sample("nginx", 10), sample("codexd identity", 10, bad)]));
   expect(problems).toHaveLength(2);
   expect(problems.join()).toMatch(/1 events lost.*201 ms late/);
+});
+
+test("a plugin that makes every event dearer fails the gate, and one slow round of it does not", () => {
+  const seen = (others: number[]) => ({ what: "chat", promised: 5, without: [20, 24, 21], with: others });
+  const all = results([sample("nginx", 10)]);
+  expect(broken({ ...all, observed: [seen([40, 20.9, 50])] })).toEqual([]);
+  expect(broken({ ...all, observed: [seen([22.6, 23, 24])] })).toEqual([
+    "chat adds 13.0 % CPU to each event; at most 5 %",
+  ]);
+});
+
+test("workers that are worth too little fail the gate, and so does a receipt too few", () => {
+  const workers = { one: [100, 50, 100], two: [160, 95, 165], answered: 10, receipts: 9 };
+  expect(broken({ ...results([sample("nginx", 10)]), workers })).toEqual([
+    "two workers serve 1.65 × what one does; at least 1.7",
+    "two workers wrote 9 receipts of 10 answers",
+  ]);
 });
 
 test("the gate cannot be passed by leaving nginx out", () => {

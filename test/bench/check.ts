@@ -1,5 +1,6 @@
 // What the gate holds the bench to: ratios within one run, never absolute times.
-import { Comparison, cpuOfBig, cpuOfEvents, figure, jsonOf, median, type Results } from "./table.ts";
+import { addedShare } from "./observed.ts";
+import { Comparison, cpuOfBig, cpuOfEvents, figure, gainOf, jsonOf, median, type Results } from "./table.ts";
 
 /** CPU for each event, against nginx. */
 const EVENTS: Record<string, number> = {
@@ -10,9 +11,13 @@ const EVENTS: Record<string, number> = {
 };
 /** CPU of a 400 KB turn, against one JSON.parse and one JSON.stringify of it. */
 const BIG = 3;
+/** Requests in a second of two workers, against one. */
+const TWO = 1.7;
 /** An event may be late by so many times the pace. */
 const LATE = 10;
 const PACE_MS = 20;
+/** Two processes of the same program differ by so many per cent of processor time for each event. */
+const NOISE = 6;
 
 /** What does not hold, in words. */
 export function broken(results: Results): string[] {
@@ -34,5 +39,15 @@ export function broken(results: Results): string[] {
         problems.push(`${arm}, round ${round}: an event was ${figure(load.delay.max / 1000)} ms late`);
     }
   }
+  for (const seen of results.observed) {
+    const added = addedShare(seen);
+    if (added > seen.promised + NOISE)
+      problems.push(`${seen.what} adds ${figure(added)} % CPU to each event; at most ${seen.promised} %`);
+  }
+  const { workers } = results;
+  const gain = gainOf(workers);
+  if (!(gain >= TWO)) problems.push(`two workers serve ${figure(gain)} × what one does; at least ${TWO}`);
+  if (workers.receipts !== workers.answered)
+    problems.push(`two workers wrote ${workers.receipts} receipts of ${workers.answered} answers`);
   return problems;
 }

@@ -15,6 +15,7 @@ import { parseArgs } from "node:util";
 import { type Arm, codexdArms, type Place, startBun, startHaproxy, startNginx, versions } from "./arms.ts";
 import { broken } from "./check.ts";
 import { aborts, active, amongBig, idle, slope } from "./held.ts";
+import { observed } from "./observed.ts";
 import { startBifrost, startLitellm, startPortkey } from "./peers.ts";
 import { settle } from "./program.ts";
 import { type Amount, FULL, measure, moved, QUICK, type Sample, shuffled, warm } from "./rounds.ts";
@@ -22,6 +23,7 @@ import { jsonCost, refusals, starts } from "./single.ts";
 import { markdown, median, type Results } from "./table.ts";
 import { Tools } from "./tools.ts";
 import { DIALECTS, turn } from "./turns.ts";
+import { shared } from "./workers.ts";
 
 const root = resolve(import.meta.dir, "../..");
 const { values } = parseArgs({
@@ -164,12 +166,24 @@ async function run(tools: Tools, place: Place): Promise<Results> {
   const json: Record<string, number> = {};
   for (const dialect of DIALECTS) json[dialect] = await jsonCost(turn(dialect, 400_000, true).body, place.folder);
   const held = await holding(tools, place);
+  const watched = await observed(tools, place, values.quick ? 4 : 10, amount.events);
+  const workers = await shared(tools, place, values.quick ? 3 : 5, amount.requests * 2);
   const started = await starts(place, values.quick ? 5 : 11);
   const refused = await refusals(tools, place, values.quick ? 500 : 2000);
   machine.loadAfter = load();
   return {
     date: new Date().toISOString().slice(0, 10),
-    ...{ machine, versions: versions(place.binary), amount, ...compared, ...held, json, skipped },
+    ...{
+      machine,
+      versions: versions(place.binary),
+      amount,
+      ...compared,
+      ...held,
+      observed: watched,
+      workers,
+      json,
+      skipped,
+    },
     ...{ starts: started, refusals: refused, binaryMb: statSync(place.binary).size / 2 ** 20 },
   };
 }

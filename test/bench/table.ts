@@ -1,8 +1,10 @@
 // Makes the Markdown of the README from raw results: medians of rounds with their spread, ratios to direct and to nginx.
 import type { Aborts, Active, Held } from "./held.ts";
+import { addedShare, type Observed } from "./observed.ts";
 import type { Amount, Sample } from "./rounds.ts";
 import type { Refusals } from "./single.ts";
 import { DIALECTS } from "./turns.ts";
+import type { Shared } from "./workers.ts";
 
 export interface Results {
   date: string;
@@ -19,6 +21,8 @@ export interface Results {
   aborts: Aborts[];
   /** Milliseconds, one for each repeat. */
   amongBig: Record<string, number[]>;
+  observed: Observed[];
+  workers: Shared;
   starts: number[];
   refusals: Refusals;
   /** Megabytes after each batch. */
@@ -218,6 +222,27 @@ function holding({ held, aborts, amongBig, active }: Results): string {
   return table(head, rows);
 }
 
+function onlookers({ observed }: Results): string {
+  const rows = observed.map((seen) => [
+    seen.what,
+    spread(seen.without),
+    spread(seen.with),
+    `${more(addedShare(seen))} %`,
+    `${seen.promised} %`,
+  ]);
+  return table(["", "CPU ms per 1,000 events without it", "with it", "least to least", "at most"], rows);
+}
+
+/** Of the requests in a second, by rounds: what a machine does meanwhile changes both sides of one. */
+export function gainOf({ one, two }: Shared): number {
+  return median(one.map((alone, at) => (two[at] ?? Number.NaN) / alone));
+}
+
+function several(shared: Shared): string {
+  const rate = (values: readonly number[]) => `${figure(median(values))} (${values.map(figure).join(", ")})`;
+  return `- two workers on two cores, without what the client and the upstream take of them: ${figure(gainOf(shared))} × the requests of one on one core: ${rate(shared.two)} against ${rate(shared.one)} a second; ${shared.receipts} receipts of ${shared.answered} answers`;
+}
+
 export function markdown(results: Results): string {
   const { date, machine, versions, starts, refusals, slope, binaryMb, voided, disturbed, amount, skipped } = results;
   const all = new Comparison(results.samples);
@@ -233,8 +258,11 @@ export function markdown(results: Results): string {
     requests(all, results),
     "Held and let go:",
     holding(results),
+    "A plugin from a file, in turn with the same gateway without it:",
+    onlookers(results),
     [
       `- start, spawn to first 200 of /healthz: ${figure(median(starts))} ms (${starts.map(figure).join(", ")})`,
+      several(results.workers),
       `- refusing a bad key: ${figure(refusals.cpu)} ms of CPU (${statuses.join(", ")}), ${refusals.reached} reached the upstream`,
       ...(slope.length > 0
         ? [`- memory after each batch of finished and aborted streams: ${slope.map(figure).join(", ")} MB`]
