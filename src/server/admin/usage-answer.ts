@@ -32,8 +32,9 @@ export async function usageAnswer(
 ): Promise<UsageAnswer> {
   const { since, until, by, prices } = question;
   const rows = await receipts.sum(question);
-  const [total = null] = await receipts.sum({ ...question, by: undefined });
   const reaches = await receipts.reaches(question);
+  // Of what the rows are of, even where a sum could tell of more.
+  const [total = null] = await receipts.sum({ ...question, since: Math.max(since, reaches), by: undefined });
   return {
     since: new Date(since).toISOString(),
     until: until === undefined ? null : new Date(until).toISOString(),
