@@ -6,6 +6,7 @@ import type { AccountStore, Pins } from "../core/account.ts";
 import type { Log } from "../core/hooks.ts";
 import { openAccounts } from "./accounts.ts";
 import type { Engine } from "./engine.ts";
+import { createEnvelope, type Envelope } from "./envelope.ts";
 import { openKeys } from "./keys.ts";
 import { type Licences, openLicences } from "./licences.ts";
 import { migrate } from "./migrations.ts";
@@ -80,11 +81,20 @@ export async function openStore(dataDir: string, options: StoreOptions = {}): Pr
     receipts,
     accounts,
     pins,
-    values: openValues(engine),
+    values: openValues(engine, sealing(keys)),
     keys,
     engine,
     close,
     [Symbol.asyncDispose]: close,
+  };
+}
+
+/** Made when something is to be sealed: a start has no time for it. */
+function sealing(keys: readonly string[]): () => Envelope {
+  let envelope: Envelope | undefined;
+  return () => {
+    envelope ??= createEnvelope(keys);
+    return envelope;
   };
 }
 

@@ -1,6 +1,7 @@
 // What plugins keep: JSON values by plugin and key, some of them only for a time.
 
 import type { Engine } from "./engine.ts";
+import type { Envelope } from "./envelope.ts";
 
 export interface PluginValues {
   /** Undefined where there is none, or none any more. */
@@ -16,8 +17,17 @@ export interface PluginValues {
 /** Writes between two sweeps of what is gone. */
 const SWEEP = 100;
 
-export function openValues(engine: Engine): PluginValues {
+/** No JSON begins so: what is without it is of a version that did not seal. */
+const SEALED = "sealed:";
+
+/** What plugins remember is of conversations too (a summary, an answer), so it is sealed like all that is kept of them. */
+export function openValues(engine: Engine, envelope: () => Envelope): PluginValues {
   let writes = 0;
+  const about = (plugin: string, key: string) => `plugin value\n${plugin}\n${key}`;
+  const seal = (text: string, name: string) => SEALED + Buffer.from(envelope().seal(text, name)).toString("base64");
+  /** Undefined for what another key sealed. */
+  const opened = (text: string, name: string) =>
+    text.startsWith(SEALED) ? envelope().open(Buffer.from(text.slice(SEALED.length), "base64"), name) : text;
   const live = "(expires_at is null or expires_at > ?)";
   return {
     async get<T>(plugin: string, key: string) {
@@ -25,7 +35,8 @@ export function openValues(engine: Engine): PluginValues {
         `select value from plugin_values where plugin = ? and key = ? and ${live}`,
         [plugin, key, Date.now()],
       );
-      return row && (JSON.parse(row.value) as T);
+      const text = row && opened(row.value, about(plugin, key));
+      return text === undefined ? undefined : (JSON.parse(text) as T);
     },
     async set(plugin, key, value, { ttl } = {}) {
       const text = JSON.stringify(value);
@@ -33,7 +44,7 @@ export function openValues(engine: Engine): PluginValues {
       await engine.run(
         `insert into plugin_values (plugin, key, value, expires_at) values (?, ?, ?, ?)
          on conflict (plugin, key) do update set value = excluded.value, expires_at = excluded.expires_at`,
-        [plugin, key, text, ttl === undefined ? null : Date.now() + ttl],
+        [plugin, key, seal(text, about(plugin, key)), ttl === undefined ? null : Date.now() + ttl],
       );
       // Nobody asks again for most of what has run out, so its room is taken back in passing.
       if (++writes % SWEEP === 0) await engine.run("delete from plugin_values where expires_at <= ?", [Date.now()]);

@@ -45,6 +45,21 @@ describe.each(ENGINES)("$name", (engine: TestEngine) => {
     expect(await values.list("two")).toEqual([]);
   });
 
+  test("what a plugin remembers of a conversation does not lie open in the database, and what lay open before is still read", async () => {
+    await using store = await open(await engine.place());
+    const { values, engine: database } = store;
+    await values.set("one", "k", { summary: "the launch code is swordfish" });
+    const [row] = await database.all<{ value: string }>("select value from plugin_values");
+    expect(row?.value).not.toContain("swordfish");
+    expect(Buffer.from(row?.value.replace(/^sealed:/, "") ?? "", "base64").includes("swordfish")).toBe(false);
+    expect(await values.get("one", "k")).toEqual({ summary: "the launch code is swordfish" });
+    // Moved to another key it opens for nobody.
+    await database.run("update plugin_values set key = 'other'");
+    expect(await values.get("one", "other")).toBeUndefined();
+    await database.run("update plugin_values set value = '[1]'");
+    expect(await values.get<number[]>("one", "other")).toEqual([1]);
+  });
+
   test("nothing gets between the statements of a transaction, and one that fails leaves nothing", async () => {
     await using store = await open(await engine.place());
     const { engine: database } = store;
