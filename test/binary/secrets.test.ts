@@ -1,10 +1,14 @@
-// Twenty secrets go through every door there is; logs, store, metrics, error texts and shown configuration must hold none of them.
+// Twenty secrets go through every door there is; logs, store, metrics, traces, admin answers, error texts and shown configuration must hold none of them.
 
 import { expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { codexd, startGateway, startSandbox, temporary } from "../binary.ts";
+import { SQL } from "bun";
+import { codexd, type Server, startGateway, startSandbox, temporary } from "../binary.ts";
+import { type Document, operationsOf } from "../contract/openapi-kit.ts";
+import { hasPostgres, type Postgres, startPostgres } from "../postgres.ts";
 import { readAll } from "../risks/ring.ts";
+import { startCollector } from "../telemetry/collector.ts";
 
 /** No shape of a known kind of key: only where it stands tells that it is one. */
 const plain = (name: string) => `zq${name}${Bun.hash(name).toString(36)}`;
@@ -30,6 +34,10 @@ const SECRET = {
   url: plain("url"),
   file: plain("file"),
   broken: plain("broken"),
+  collector: plain("collector"),
+  collectorUrl: plain("collectorurl"),
+  option: plain("option"),
+  credential: plain("credential"),
   jwt: `eyJhbGciOiJIUzI1NiJ9.${plain("jwt")}.sig`,
   openai: `sk-proj-${plain("openai")}`,
 };
@@ -46,11 +54,81 @@ function filesIn(folder: string): [string, string][] {
     .map((path) => [path, readFileSync(path, "latin1")]);
 }
 
-for (const format of ["json", "pretty"] as const)
-  test(`none of the secrets is in logs (debug, ${format}), store, metrics, answers to others, or config show`, async () => {
+/** Says what it was given wherever a plugin can say something. */
+const TALKATIVE = `import { Type } from "@sinclair/typebox";
+import { definePlugin, secret } from "codexd/plugin";
+export default definePlugin({
+  name: "talkative",
+  apiVersion: 1,
+  options: Type.Object({ token: secret() }),
+  setup: (host, { token }) => ({
+    turn() {
+      host.log.warn("my token is " + token, { told: [token] });
+      throw new Error("no use for " + token);
+    },
+    answer: () => ({ [token]: token }),
+    settled() {
+      throw new Error("nor for " + token);
+    },
+  }),
+});
+`;
+
+/** Every table, as text. */
+async function dumpOf(url: string): Promise<string> {
+  const sql = new SQL(url, { max: 1 });
+  const tables = (await sql.unsafe("select tablename from pg_tables where schemaname = 'public'")) as {
+    tablename: string;
+  }[];
+  const rows = await Promise.all(
+    tables.map(async ({ tablename }) => [tablename, await sql.unsafe(`select t::text from "${tablename}" t`)]),
+  );
+  await sql.close();
+  expect(tables.map(({ tablename }) => tablename)).toContain("receipts");
+  return JSON.stringify(rows);
+}
+
+/** Everything that an admin can be told, and what is made of a credential that is none. */
+async function holdAdmin(gateway: Server): Promise<void> {
+  const as = { authorization: `Bearer ${SECRET.licence}`, "content-type": "application/json" };
+  const document = (await (await fetch(`${gateway.url}/openapi.json`)).json()) as Document;
+  const ids = { id: "ci", name: "key" } as Record<string, string>;
+  let told = 0;
+  for (const { method, path, operation } of operationsOf(document)) {
+    if (operation.tags[0] !== "Admin" || method !== "GET") continue;
+    const url = `${gateway.url}${path.replace(/\{(\w+)\}/g, (_all, name: string) => ids[name] ?? "some")}`;
+    const text = await (await fetch(url, { headers: as })).text();
+    expectNone(path, text);
+    told += text.length;
+  }
+  expect(told).toBeGreaterThan(20_000);
+  const { receipts } = (await (await fetch(`${gateway.url}/admin/receipts?limit=1000`, { headers: as })).json()) as {
+    receipts: { id: string }[];
+  };
+  expect(receipts.length).toBeGreaterThan(15);
+  for (const { id } of receipts)
+    expectNone("a receipt", await (await fetch(`${gateway.url}/admin/receipts/${id}`, { headers: as })).text());
+  for (const body of [{ credential: SECRET.credential }, { credential: `{"access_token":"${SECRET.credential}` }]) {
+    const init = { method: "POST", headers: as, body: JSON.stringify(body) };
+    expectNone("an import", await (await fetch(`${gateway.url}/admin/accounts`, init)).text());
+  }
+  expectNone("a reload", await (await fetch(`${gateway.url}/admin/reload`, { method: "POST", headers: as })).text());
+}
+
+const SETTINGS = [
+  { format: "json", store: "SQLite" },
+  { format: "pretty", store: "SQLite" },
+  ...(hasPostgres ? [{ format: "json", store: "Postgres" }] : []),
+];
+
+for (const { format, store } of SETTINGS)
+  test(`none of the secrets is in logs (debug, ${format}), ${store}, metrics, traces, admin answers, answers to others, or config show`, async () => {
+    await using postgres: Postgres | undefined = store === "Postgres" ? await startPostgres() : undefined;
+    await using collector = startCollector();
     await using sandbox = await startSandbox();
     const folder = temporary();
     await Bun.write(join(folder, "key"), `${SECRET.file}\n`);
+    await Bun.write(join(folder, "talkative.ts"), TALKATIVE);
     const account = (apiKey: string) => [{ name: "key", apiKey }];
     const config = {
       upstreams: {
@@ -71,7 +149,13 @@ for (const format of ["json", "pretty"] as const)
       plugins: [
         { auth: { keys: [{ id: "ci", key: SECRET.licence, admin: true }] } },
         ...["model-effort", "translate", "usage-log", "compact"],
+        { [join(folder, "talkative.ts")]: { token: SECRET.option } },
       ],
+      telemetry: {
+        otlp: collector.url.replace("//", `//user:${SECRET.collectorUrl}@`),
+        headers: { "x-collector": SECRET.collector },
+      },
+      ...(postgres && { store: postgres.url }),
     };
     const env = {
       CODEXD_LOG: "debug",
@@ -159,6 +243,7 @@ for (const format of ["json", "pretty"] as const)
     const metrics = await (await fetch(`${gateway.url}/metrics`)).text();
     expectNone("metrics", metrics);
     expect(metrics).toContain("codexd_exchanges_total");
+    await holdAdmin(gateway);
     expectNone("the document", await (await fetch(`${gateway.url}/openapi.json`)).text());
     for (const command of [
       ["config", "show"],
@@ -174,8 +259,17 @@ for (const format of ["json", "pretty"] as const)
       ["keys", "list", "--json"],
       ["usage", "--json", "--by", "session"],
     ])
-      expectNone(command.join(" "), JSON.stringify(await codexd(command, { data: gateway.data as string })));
+      expectNone(
+        command.join(" "),
+        JSON.stringify(
+          await codexd([...command, "--config", gateway.configFile as string], { env, data: gateway.data as string }),
+        ),
+      );
     expect(await gateway.stop()).toBe(0);
+    expect(collector.spans.length).toBeGreaterThan(15);
+    expect(collector.headers[0]?.get("x-collector")).toBe(SECRET.collector);
+    expectNone("traces", collector.bodies.join("\n"));
+    if (postgres) expectNone("Postgres", await dumpOf(postgres.url));
     const output = gateway.stdout() + gateway.stderr();
     expect(output.match(/exchange/g)?.length).toBeGreaterThan(15);
     expectNone("output", output);
