@@ -1,5 +1,5 @@
 // What the gate holds the bench to: ratios within one run, never absolute times.
-import { addedShare } from "./observed.ts";
+import { addedShare, noiseOf } from "./observed.ts";
 import { Comparison, cpuOfBig, cpuOfEvents, figure, gainOf, jsonOf, median, type Results } from "./table.ts";
 
 /** CPU for each event, against nginx. */
@@ -41,7 +41,7 @@ export function broken(results: Results): string[] {
   }
   for (const seen of results.observed) {
     const added = addedShare(seen);
-    if (added > seen.promised + NOISE)
+    if (added > seen.promised + Math.max(NOISE, noiseOf(seen)))
       problems.push(`${seen.what} adds ${figure(added)} % CPU to each event; at most ${seen.promised} %`);
   }
   const { workers } = results;

@@ -81,6 +81,12 @@ export async function observed(tools: Tools, place: Place, rounds: number, event
   return results;
 }
 
+/** Per cent by which the two best rounds without the plugin differ, which can be none of the plugin's doing. */
+export function noiseOf({ without }: Observed): number {
+  const [least = Number.NaN, next = least] = without.toSorted((a, b) => a - b);
+  return (next / least - 1) * 100;
+}
+
 /** Per cent added. Of each the least of its rounds, because what else runs on the machine can only add to a round. */
 export function addedShare(seen: Observed): number {
   return (Math.min(...seen.with) / Math.min(...seen.without) - 1) * 100;
