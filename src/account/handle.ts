@@ -109,9 +109,11 @@ export class Handle implements AccountHandle {
     if (state.cooldownUntil !== null && hasRoom(windows)) this.clearCooldown();
   }
 
-  failed({ kind, code, message }: Failure): void {
+  failed({ kind, code, message, upstream }: Failure): void {
     if (!OF_THE_ACCOUNT.includes(kind)) return;
-    const lastError = `${code}: ${message}`.slice(0, 300);
+    // An upstream's own words may be those of the request, and this is kept.
+    const said = upstream ? (upstream.status ?? "in its stream") : message;
+    const lastError = `${code}: ${said}`.slice(0, 300);
     this.#around.states.change(this.name, { lastError, lastErrorAt: this.#around.clock() });
   }
 
