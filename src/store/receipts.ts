@@ -34,6 +34,8 @@ export interface ReceiptsOptions {
 
 /** From a receipt to its row: long enough to take others along, too short for anybody to miss it. */
 const FLUSH_MS = 40;
+/** While one batch follows the other: each writes sums of whole hours anew, and whoever asks has what waits written first. */
+const BUSY_MS = 250;
 const RETRY_MS = 1000;
 const BATCH = 500;
 /** How long a start waits for what others left. */
@@ -79,6 +81,7 @@ class Queue {
   /** How far the journals of others are read. */
   readonly #read = new Map<string, number>();
   #lost = 0;
+  #flushedAt = Number.NEGATIVE_INFINITY;
   /** Of the time in which receipts could not be written; undefined while they can. */
   #trouble: { lost: number } | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -112,7 +115,7 @@ class Queue {
       if (part) part.held++;
     } else if (part) part.spilled++;
     else this.#lost++;
-    if (!this.#timer) this.#later(FLUSH_MS);
+    if (!this.#timer) this.#later(performance.now() - this.#flushedAt < BUSY_MS ? BUSY_MS : FLUSH_MS);
   }
 
   #later(ms: number): void {
@@ -148,11 +151,13 @@ class Queue {
   async #flush(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    while (this.#waiting.length > 0) {
-      const some = this.#waiting.slice(0, BATCH);
+    // What comes meanwhile is for the next time: under load there is always something.
+    for (let left = this.#waiting.length; left > 0; left -= BATCH) {
+      const some = this.#waiting.slice(0, Math.min(BATCH, left));
       await this.#insert(some);
       this.#waiting.splice(0, some.length);
       for (const { part } of some) if (part) part.held--;
+      this.#flushedAt = performance.now();
       await setImmediate();
     }
     for (const part of this.#journal.spills()) {
@@ -226,6 +231,8 @@ class Queue {
 
   async stop(): Promise<void> {
     await this.settle();
+    // The last ones came while the others were written.
+    if (this.#waiting.length > 0) await this.settle();
     clearTimeout(this.#timer);
     const only = this.#waiting.filter(({ part }) => !part).length;
     this.#journal.close();
