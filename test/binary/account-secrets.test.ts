@@ -153,8 +153,12 @@ test.each(["json", "pretty"])(
     // It would be found: where logins are kept, it is.
     expect(storedBesides(database, "nothing")).toContain(personal);
     expectNone("the database besides its logins", storedBesides(database, "accounts"));
-    for (const file of readdirSync(data))
-      expect([file, statSync(join(data, file)).mode & 0o777]).toEqual([file, 0o600]);
+    for (const name of readdirSync(data, { recursive: true, encoding: "utf8" })) {
+      const path = join(data, name);
+      const isFolder = statSync(path).isDirectory();
+      expect([name, statSync(path).mode & 0o777]).toEqual([name, isFolder ? 0o700 : 0o600]);
+      if (name.startsWith("journal") && !isFolder) expectNone(name, readFileSync(path, "latin1"));
+    }
     for (const name of ["shared", "revoked", "spent"]) expect(statSync(fileOf(name)).mode & 0o777).toBe(0o600);
     gateway.signal("SIGABRT");
     await gateway.exited;
