@@ -9,9 +9,9 @@ import type { App } from "./app.ts";
 import { Follower } from "./follow.ts";
 import { frontAnswer, ownMetrics } from "./front.ts";
 import { createGateway, type Gateway, type Read, type Services } from "./gateway.ts";
+import { chainDigest } from "./instances.ts";
 import { servicesOf } from "./lasting.ts";
 import { catchLateErrors } from "./late-errors.ts";
-import { chainDigest } from "./instances.ts";
 import { createLog } from "./log.ts";
 import { reportOf } from "./plugins/report.ts";
 import { openPort, urlOf } from "./port.ts";
@@ -185,7 +185,7 @@ class Server implements Serving {
         traffic: this.#traffic,
         around,
         metrics: this.#services.metrics,
-        reload: () => this.#reload(),
+        reload: () => this.#reloadAll(),
       });
       return front ?? (await (await this.#application()).fetch(request));
     } finally {
@@ -207,6 +207,13 @@ class Server implements Serving {
     })();
     await this.#reloading;
     return this.#problems;
+  }
+
+  /** Of all workers; a file that is wrong is so for each of them. */
+  async #reloadAll(): Promise<readonly string[]> {
+    const told = await this.#services.team?.all<string[]>("reload").catch(() => undefined);
+    if (!told) return await this.#reload();
+    return [...new Set(told.flatMap(({ answer }) => answer))];
   }
 
   /** Gives what is wrong. */
@@ -292,6 +299,8 @@ class Server implements Serving {
         return this.#gateway.chain.links.map(reportOf);
       case "reload":
         return this.#reload();
+      case "items":
+        return this.#services.items.close().then(() => true);
     }
   }
 
