@@ -132,7 +132,7 @@ const responses = closed(
       minLength: 16,
       meaning: "secret",
       description:
-        "Encrypts what is kept at rest (AES-256-GCM under a key derived from this text). Without it, it is kept as it is; under another one, what was kept before cannot be read any more.",
+        "Encrypts what is kept of conversations (AES-256-GCM under a key derived from this text). Without it a key is made and kept in the data directory (kept.keys), or in the Postgres itself, which then holds both. What was kept under another text cannot be read any more, and counts as gone.",
     }),
   },
   "Answers that can be fetched again, gone on from, or made in the background.",

@@ -61,7 +61,7 @@ class Sessions implements Pins {
     may: (account: string) => boolean,
   ): Promise<string> {
     const key = keyOf(upstream, session);
-    if (this.#held.size > 0 && this.#moves() !== this.#seen) await this.#caughtUp();
+    if (this.#held.size > 0 && this.#hasMoved()) await this.#caughtUp();
     const held = this.#held.get(key);
     if (held?.settled && may(held.account)) return this.#used(key, held, upstream, session);
     const wish = held && may(held.account) ? held.account : propose();
@@ -121,6 +121,15 @@ class Sessions implements Pins {
       ]);
       return row?.account ?? to;
     });
+  }
+
+  #hasMoved(): boolean {
+    try {
+      return this.#moves() !== this.#seen;
+    } catch {
+      // A file that cannot be read has no news.
+      return false;
+    }
   }
 
   /** What others moved since the last look. */
