@@ -1,7 +1,8 @@
 // Decides who is asking: finds the licence behind a request's key before anything else of the request is read.
 
 import { createHash } from "node:crypto";
-import { type Static, Type } from "@sinclair/typebox";
+import type { Static } from "@sinclair/typebox";
+import * as Type from "@sinclair/typebox";
 import { type Credentials, definePlugin, EFFORTS, Failure, type Host, type Principal } from "codexd/plugin";
 import { FailureWindow } from "./window.ts";
 

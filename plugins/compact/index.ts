@@ -1,6 +1,7 @@
 // Compaction in every form: translates between those of clients and upstreams, makes a summary where there is none, and compacts by itself.
 
-import { type Static, Type } from "@sinclair/typebox";
+import type { Static } from "@sinclair/typebox";
+import * as Type from "@sinclair/typebox";
 import { type Answering, definePlugin, type Exchange, Failure, type Host, invalid, type Turn } from "codexd/plugin";
 import { eventsOf, type Made, resourceOf } from "./answer.ts";
 import { Automatic } from "./auto.ts";

@@ -1,6 +1,7 @@
 // Resolves what a request calls its model: the model itself, its reasoning effort and its speed tier (product.md).
 
-import { type Static, Type } from "@sinclair/typebox";
+import type { Static } from "@sinclair/typebox";
+import * as Type from "@sinclair/typebox";
 import { definePlugin, EFFORTS, type Exchange, invalid, type ModelInfo, modelNamed } from "codexd/plugin";
 
 const Options = Type.Object(

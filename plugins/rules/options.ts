@@ -1,6 +1,7 @@
 // The options of the rules plugin as a schema: its descriptions are the manual.
 
-import { type Static, type TSchema, Type } from "@sinclair/typebox";
+import type { Static, TSchema } from "@sinclair/typebox";
+import * as Type from "@sinclair/typebox";
 
 const closed = { additionalProperties: false };
 

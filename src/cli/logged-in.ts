@@ -7,8 +7,8 @@ import { isThere } from "./store.ts";
 
 /** For `loadConfig`. Looks only where no upstream is configured; a login serves the upstream that it implies, API keys imply none. */
 export async function findLogin(flags: Pick<Flags, "config" | "data" | "sandbox">): Promise<() => boolean> {
-  const place = placeOf(flags);
-  if (!place?.implied || flags.sandbox || !isThere(place)) return () => false;
+  const place = flags.sandbox ? undefined : placeOf(flags);
+  if (!place?.implied || !isThere(place)) return () => false;
   await using store = await openStore(place.data, { store: place.store, patience: 5000 });
   const found = store.accounts.list().some(({ kind, issuer }) => kind !== "key" && issuer === ISSUER);
   return () => found;

@@ -48,7 +48,7 @@ async function resolve(flags: ModelsFlags): Promise<Resolved> {
   const mint = { id: (prefix: string) => prefix + Bun.randomUUIDv7(), now: () => Math.floor(Date.now() / 1000) };
   const services = { log, clock: Date.now, mint, version: versionInfo().version };
   const catalogue = new Catalogue(
-    upstreamsOf(config, { ...services, ...(store ? { store } : {}) }),
+    await upstreamsOf(config, { ...services, ...(store ? { store } : {}) }),
     config.models,
     services,
   );

@@ -1,6 +1,7 @@
 // Quotas and prices in the configuration: limits beyond those of a licence, and what tokens cost.
 
-import { type TSchema, Type } from "@sinclair/typebox";
+import type { TSchema } from "@sinclair/typebox";
+import * as Type from "@sinclair/typebox";
 import { LIMITS, type Limits } from "../core/limit.ts";
 import type { Price, Prices } from "../core/price.ts";
 import type { Checking } from "./check.ts";

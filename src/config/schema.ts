@@ -1,6 +1,7 @@
 // The configuration file as a schema: its descriptions are the manual, and `codexd config schema` prints it for editors.
 
-import { type TSchema, Type } from "@sinclair/typebox";
+import type { TSchema } from "@sinclair/typebox";
+import * as Type from "@sinclair/typebox";
 import { DURATION_PATTERN, SIZE_PATTERN } from "./quantity.ts";
 import { COUNTERS_PATTERN, pricesSchema, quotasSchema } from "./quotas.ts";
 import { CHATGPT_URL, ISSUER } from "./upstreams.ts";

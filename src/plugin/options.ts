@@ -1,6 +1,7 @@
 // What an options schema may use beyond TypeBox itself: texts that are never shown.
 
-import { type StringOptions, type TString, Type } from "@sinclair/typebox";
+import type { StringOptions, TString } from "@sinclair/typebox";
+import * as Type from "@sinclair/typebox";
 
 /**
  * The schema of an option that nobody may read again: `codexd config show`, error messages, logs and `/admin/plugins` mask it.

@@ -14,7 +14,7 @@ export async function runCommand(
   asked: { name: string; args: readonly string[]; io: Omit<CommandIO, "host"> },
 ): Promise<number | undefined> {
   const { config, files } = configured;
-  const upstreams = upstreamsOf(config, services);
+  const upstreams = await upstreamsOf(config, services);
   const models = new Catalogue(upstreams, config.models, services);
   const chain = new Chain(entriesOf(configured, builtIn), hostOf(config, services, models, upstreams));
   try {

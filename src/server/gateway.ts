@@ -108,7 +108,7 @@ async function build(
   services: Services,
   builtIn: readonly Plugin<never>[],
 ): Promise<Gateway> {
-  const upstreams = upstreamsOf(config, services);
+  const upstreams = await upstreamsOf(config, services);
   const models = new Catalogue(upstreams, config.models, services);
   const host = hostOf(config, services, models, upstreams);
   const entries = await runnable(entriesOf({ config, files }, builtIn), host);
@@ -183,7 +183,7 @@ const isAt =
     path === file;
 
 /** The upstreams of a configuration, the embedded one first. */
-export function upstreamsOf(
+export async function upstreamsOf(
   config: Config,
   {
     clock,
@@ -192,15 +192,17 @@ export function upstreamsOf(
     version,
     store,
   }: Pick<Services, "log" | "mint" | "clock" | "version"> & { store?: Pick<Store, "accounts" | "pins"> },
-): Upstream[] {
+): Promise<Upstream[]> {
   const { connect, firstByte, idle } = config.limits;
   const accountsWith = (setting: AccountsSetting) => (configs: readonly AccountConfig[], missing?: string) =>
     new ConfiguredAccounts(configs, clock, missing, setting);
   const shared = { accounts: accountsWith({}), clock, log, mint, version, limits: { connect, firstByte, idle } };
-  const upstreams = config.upstreams.map((settings) => {
-    const accounts = accountsWith(accountsSetting(settings, config, { log, ...(store ? { store } : {}) }));
-    return createUpstream(settings, { ...shared, accounts });
-  });
+  const upstreams = await Promise.all(
+    config.upstreams.map((settings) => {
+      const accounts = accountsWith(accountsSetting(settings, config, { log, ...(store ? { store } : {}) }));
+      return createUpstream(settings, { ...shared, accounts });
+    }),
+  );
   if (!config.sandbox) return upstreams;
   let sandbox: Promise<Sandbox> | undefined;
   const transport: Transport = async (url, init) => {
@@ -208,7 +210,7 @@ export function upstreamsOf(
     sandbox ??= import("../upstream/sandbox/index.ts").then(({ createSandbox }) => createSandbox());
     return (await sandbox).fetch(new Request(url, init));
   };
-  const embedded = createUpstream(
+  const embedded = await createUpstream(
     {
       name: SANDBOX,
       kind: "chatgpt",

@@ -8,13 +8,9 @@ import type { Exchange, Log } from "../../src/core/hooks.ts";
 import { countingMint } from "../../src/core/mint.ts";
 import type { Turn } from "../../src/core/turn.ts";
 import { Values } from "../../src/core/values.ts";
-import {
-  type Answer,
-  createUpstream,
-  type Services,
-  type Upstream,
-  type UpstreamSettings,
-} from "../../src/upstream/index.ts";
+import { ChatUpstream } from "../../src/upstream/chat.ts";
+import type { Answer, Services, Upstream, UpstreamSettings } from "../../src/upstream/index.ts";
+import { ResponsesUpstream } from "../../src/upstream/responses.ts";
 
 export const DATA = resolve(process.env.CODEXD_TEST_DATA ?? join(import.meta.dir, "../../../shared/data"));
 export const CAPTURES = join(DATA, "captures/codex");
@@ -94,7 +90,8 @@ export function upstreamAt(
   settings: Partial<UpstreamSettings> = {},
   services: Partial<Services> = {},
 ): Upstream {
-  return createUpstream(
+  const Wire = settings.wire === "chat" ? ChatUpstream : ResponsesUpstream;
+  return new Wire(
     {
       name: "codex",
       kind: "chatgpt",
