@@ -89,8 +89,9 @@ function isEmpty(list: unknown): boolean {
   return !Array.isArray(list) || list.length === 0;
 }
 
+/** What is no object is no item: a client that reads its `type` would end there. */
 function itemsOf(output: unknown): Item[] {
-  return Array.isArray(output) ? output : [];
+  return Array.isArray(output) ? output.filter((item) => typeof item === "object" && item !== null) : [];
 }
 
 /** What official types require of an item and minimal upstreams leave out. */
