@@ -2,6 +2,8 @@
 
 import type { Engine } from "./engine.ts";
 
+/** For so long a look at the file holds: a request makes several, and at most this much later another process's changes are seen. */
+const HOLDS_MS = 2;
 /** How often another machine's changes are looked for; what it did reaches us within this time and the reading. */
 const LOOK_MS = 200;
 
@@ -64,7 +66,7 @@ export class Snapshot<T> {
   #value: T | undefined;
   #version = -1;
   #file = -1;
-  #looked = false;
+  #lookedAt = Number.NEGATIVE_INFINITY;
   #reading: Promise<void> | undefined;
   #next: Promise<void> | undefined;
 
@@ -77,12 +79,9 @@ export class Snapshot<T> {
 
   get value(): T {
     const { near } = this.#engine;
-    // One look is enough for one stretch of code that nothing interrupts.
-    if (near && !this.#looked) {
-      this.#looked = true;
-      queueMicrotask(() => {
-        this.#looked = false;
-      });
+    const now = near ? performance.now() : 0;
+    if (near && now - this.#lookedAt > HOLDS_MS) {
+      this.#lookedAt = now;
       const file = near.version();
       if (file !== this.#file) {
         const version = this.#in(near.all<Version>(VERSIONS));
@@ -108,7 +107,7 @@ export class Snapshot<T> {
   /** As the store has it now, whoever wrote last. */
   async renew(): Promise<void> {
     if (this.#engine.near) {
-      this.#looked = false;
+      this.#lookedAt = Number.NEGATIVE_INFINITY;
       this.#value = undefined;
       return;
     }

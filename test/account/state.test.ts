@@ -9,8 +9,8 @@ import { openStore } from "../../src/store/index.ts";
 import { thrownBy } from "../upstream/setting.ts";
 import { issuing, kept, stored } from "./setting.ts";
 
-/** What was learnt is written, and what another connection wrote is seen, by the next stretch of code. */
-const next = () => Bun.sleep(0);
+/** What was learnt is written, and what another connection wrote is seen, a moment later. */
+const next = () => Bun.sleep(5);
 
 const headers = (used: number, more: Record<string, string> = {}) =>
   new Headers({
