@@ -28,12 +28,31 @@ export function createLog(
 }
 
 function mask(fields: Record<string, unknown>, depth = 0): Record<string, unknown> {
-  return Object.fromEntries(
-    Object.entries(fields).map(([name, value]) => [
-      maskText(name),
-      SECRET_NAME.test(name) ? "***" : masked(value, depth),
-    ]),
-  );
+  // Without a prototype, or one of the names would set it.
+  const shown: Record<string, unknown> = Object.create(null);
+  for (const name of Object.keys(fields)) {
+    const { text, isSecret } = nameOf(name);
+    shown[text] = isSecret ? "***" : masked(fields[name], depth);
+  }
+  return shown;
+}
+
+interface Name {
+  text: string;
+  isSecret: boolean;
+}
+
+/** Names that were looked at before: nearly every line has those of the one before. */
+const names = new Map<string, Name>();
+/** Plugins and headers bring names of their own. */
+const MOST_NAMES = 1000;
+
+function nameOf(name: string): Name {
+  const known = names.get(name);
+  if (known) return known;
+  const found = { text: maskText(name), isSecret: SECRET_NAME.test(name) };
+  if (names.size < MOST_NAMES) names.set(name, found);
+  return found;
 }
 
 /** Plugins log what they like, at any depth: a request's headers, an error, a circle. */
