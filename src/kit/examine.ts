@@ -67,7 +67,7 @@ export async function examine(
   }
   const link = trial.gateway.chain.links.find(({ entry }) => entry.file !== undefined);
   if (!link) throw new Error("the plugin is not in its own chain");
-  for (const { lines } of logs) breachesOfLog(lines, link.name, breaches);
+  for (const { lines } of logs) breachesOfLog(lines, link, breaches);
   const { hooks } = reportOf(link);
   const own = link.hooks.dialects?.map(({ name }) => name) ?? [];
   return {
@@ -123,12 +123,21 @@ async function leave(trial: Trial, speaker: Speaker, breaches: Breach[]): Promis
 }
 
 /** What the server had to say of the plugin: an error of a hook, time that ran out, a return value that means nothing. */
-function breachesOfLog(lines: Trial["lines"], plugin: string, breaches: Breach[]): void {
+function breachesOfLog(
+  lines: Trial["lines"],
+  { name, timeout }: { name: string; timeout: number },
+  breaches: Breach[],
+): void {
   const told = new Set<string>();
   for (const { level, message, fields } of lines) {
-    if (fields?.plugin !== plugin || level !== "error" || fields.error === undefined) continue;
+    if (fields?.plugin !== name) continue;
     const hook = fields.hook === undefined ? message : `the ${fields.hook} hook`;
-    const what = `${hook}: ${String(fields.error)}${placeIn(fields.stack)}`;
+    // Nothing can end a hook that does not wait: its limit shows only afterwards.
+    const isLong = level === "warn" && Number(fields.ms) > timeout;
+    if (!isLong && (level !== "error" || fields.error === undefined)) continue;
+    const what = isLong
+      ? `${hook}: it held up the whole server for longer than its limit of ${timeout} ms`
+      : `${hook}: ${String(fields.error)}${placeIn(fields.stack)}`;
     if (told.has(what)) continue;
     told.add(what);
     breaches.push({ script: "any", dialect: "any", stream: true, what });

@@ -164,6 +164,11 @@ describe("test", () => {
     ["throws", "{ turn() { throw new Error('boom'); } }", "the turn hook: Error: boom"],
     ["answers nonsense", "{ turn: () => 5 }", "the turn hook: TypeError: it returned a number"],
     [
+      "spins longer than its limit",
+      "{ turn() { for (const end = Date.now() + 300; Date.now() < end; ); } }",
+      "the turn hook: it held up the whole server for longer than its limit of 50 ms",
+    ],
+    [
       "takes longer than its limit",
       "{ turn: () => new Promise(() => {}) }",
       "the turn hook: TimeOver: it took longer than 0.05 s",
