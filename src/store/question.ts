@@ -2,6 +2,7 @@
 
 import { setImmediate } from "node:timers/promises";
 import { matchesGlob } from "../core/glob.ts";
+import type { Receipt } from "../core/receipt.ts";
 import type { Engine, Value } from "./engine.ts";
 import { type Entry, selectReceipts } from "./rows.ts";
 
@@ -53,40 +54,42 @@ export function conditionOf(filter: Filter, kind: Engine["kind"]): { where: stri
 }
 
 /** Rows that are looked at in one statement: where the database is in this process, others are served in between. */
-const LOOKED_AT = { sqlite: 2000, postgres: 20_000 };
+const LOOKED_AT = { sqlite: 1000, postgres: 20_000 };
 
 interface Mark {
   at: number;
   uid: string;
 }
 
-/** All that fit, page by page. A page may be empty: then there was nothing in what was looked at. */
+/** All that fit, with all their fields or only these (`at` among them), page by page. A page may be empty: then there was nothing in what was looked at. */
 export async function* scan(
   engine: Engine,
   filter: Filter,
-  { order, after }: { order: "up" | "down"; after?: Mark | undefined },
+  { order, after, fields }: { order: "up" | "down"; after?: Mark | undefined; fields?: readonly (keyof Receipt)[] },
 ): AsyncGenerator<Entry[]> {
   const { where, values } = conditionOf(filter, engine.kind);
   const size = LOOKED_AT[engine.kind];
   const { since = 0, until = Number.MAX_SAFE_INTEGER } = filter;
-  const [direction, beyond, within] = order === "up" ? ["asc", ">", "<="] : ["desc", "<", ">="];
-  const sorted = `order by at ${direction}, uid ${direction}`;
+  const isUp = order === "up";
+  const sorted = isUp ? "order by at, uid" : "order by at desc, uid desc";
   // Of a session there is an index, and never so much that it has to be read in pieces of the whole.
   const narrow = filter.session !== undefined && filter.session !== "" && !filter.session.includes("*");
-  let last: Mark = after ?? (order === "up" ? { at: since, uid: "" } : { at: until, uid: "" });
+  const first = isUp ? { at: since, uid: "" } : { at: until, uid: "" };
+  let last: Mark = after && (isUp ? after.at >= since : after.at < until) ? after : first;
   for (;;) {
-    const from = [last.at, last.uid, since, until];
-    const range = `(at, uid) ${beyond} (?, ?) and at >= ? and at < ?`;
+    // One bound on each side: with two the database may choose the one that is further away, and read all between.
+    const beyond = `(at, uid) ${isUp ? ">" : "<"} (?, ?)`;
+    const range = `${beyond} and at ${isUp ? "<" : ">="} ?`;
+    const bound = isUp ? until : since;
     const [end] = narrow
       ? []
       : await engine.all<Mark>(`select at, uid from receipts where ${range} ${sorted} limit 1 offset ?`, [
-          ...[...from, size - 1],
+          ...[last.at, last.uid, bound, size - 1],
         ]);
-    const piece = end ? `and (at, uid) ${within} (?, ?)` : "";
+    const piece = end ? `${beyond} and (at, uid) ${isUp ? "<=" : ">="} (?, ?)` : range;
     const limit = narrow ? `limit ${size}` : "";
-    const page = await selectReceipts(engine, `where ${range} ${piece} and ${where} ${sorted} ${limit}`, [
-      ...[...from, ...(end ? [end.at, end.uid] : []), ...values],
-    ]);
+    const bounds = [last.at, last.uid, ...(end ? [end.at, end.uid] : [bound]), ...values];
+    const page = await selectReceipts(engine, `where ${piece} and ${where} ${sorted} ${limit}`, bounds, fields);
     yield page;
     await setImmediate();
     const more = narrow && page.length === size ? page.at(-1) : undefined;

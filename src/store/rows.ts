@@ -50,7 +50,8 @@ export async function selectReceipts(
     `select uid, ${selected} from receipts ${clause}`,
     values,
   );
-  return rows.map(({ uid, ...row }) => ({ uid, receipt: { ...row, stream: row.stream === 1 } as unknown as Receipt }));
+  for (const row of rows) if (row.stream !== undefined) row.stream = row.stream === 1;
+  return rows.map(({ uid, ...receipt }) => ({ uid, receipt: receipt as unknown as Receipt }));
 }
 
 /** Writes those that are not there yet, and gives these. */

@@ -87,7 +87,8 @@ export function openUsage(engine: Engine): Usage {
       const parts = whole ? [[since, whole.from] as const, [whole.until, until] as const] : [[since, until] as const];
       for (const [from, to] of parts) {
         if (from >= to || to <= kept) continue;
-        for await (const page of scan(engine, { ...question, since: Math.max(from, kept), until: to }, { order: "up" }))
+        const within = { ...question, since: Math.max(from, kept), until: to };
+        for await (const page of scan(engine, within, { order: "up", fields: fieldsFor(keys) }))
           for (const { receipt } of page) add(receipt);
       }
       if (kind !== undefined && whole)
@@ -101,6 +102,16 @@ export function openUsage(engine: Engine): Usage {
       return kindOf(question) === undefined ? await keptSince(engine) : 0;
     },
   };
+}
+
+/** What is added up, and what the keys are read from: the rest of a receipt would only be carried about. */
+function fieldsFor(keys: readonly UsageKey[]): (keyof Receipt)[] {
+  const named = (["licence", "session", "upstream", "dialect"] as const).filter((key) => keys.includes(key));
+  return [
+    ...(["at", "outcome", "model", "askedModel", "account", "code", "failureKind"] as const),
+    ...(["inputTokens", "cachedTokens", "outputTokens", "reasoningTokens", "firstMs", "totalMs"] as const),
+    ...named,
+  ];
 }
 
 class Groups {
