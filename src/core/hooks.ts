@@ -74,7 +74,10 @@ export interface Decoded {
   lenientEffort?: boolean;
   /** For a dialect whose answers can be kept. */
   keep?: Keep;
-  /** Whatever this dialect's encoder needs to know again (usage chunk wanted, custom tools declared as functions, …). */
+  /**
+   * Whatever this dialect's encoder needs to know again (usage chunk wanted, custom tools declared as functions, …). An object
+   * `names` is the server's too: the client's own words for fields of the turn, by which it is told what had no effect.
+   */
   wants?: Readonly<Record<string, unknown>>;
 }
 
@@ -276,6 +279,11 @@ export interface Dialect {
   model?(model: import("./models.ts").ModelInfo): unknown;
   /** Answer of a `count` operation. */
   count?(decoded: Decoded): unknown;
+}
+
+/** A built-in dialect that is whole only after `load`: what the first request needs, a start does not wait for. */
+export interface LateDialect extends Dialect {
+  load(): Promise<void>;
 }
 
 /** A licence as the store keeps it: the secret only as a SHA-256 digest. */

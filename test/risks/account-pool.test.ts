@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Server, startGateway, startSandbox, temporary } from "../binary.ts";
+import { settledReceipts } from "./ring.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: read by path
 type Json = Record<string, any>;
@@ -78,6 +79,7 @@ const restOf = (name: string) =>
 /** So many turns over these sessions, streamed and not in turn, some at once; what was no answer. */
 async function load(turns: number, sessions: readonly string[]): Promise<string[]> {
   const wrong: string[] = [];
+  const before = served().length;
   let next = 0;
   const client = async () => {
     for (let turn = next++; turn < turns; turn = next++) {
@@ -91,6 +93,7 @@ async function load(turns: number, sessions: readonly string[]): Promise<string[
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, client));
+  await settledReceipts(gateway, before + turns);
   return wrong;
 }
 

@@ -2,7 +2,7 @@
 
 import { afterAll, expect, test } from "bun:test";
 import { startGateway } from "../binary.ts";
-import { readAll, receiptsOf } from "./ring.ts";
+import { readAll, settledReceipts } from "./ring.ts";
 
 const event = (type: string, fields: object) => `event: ${type}\ndata: ${JSON.stringify({ type, ...fields })}\n\n`;
 const created = event("response.created", { response: { id: "resp_1", model: "m" } });
@@ -85,7 +85,7 @@ test("broken events end every stream with an error, and every exchange with its 
       }
     }
   }
-  const receipts = receiptsOf(gateway);
+  const receipts = await settledReceipts(gateway, asked);
   expect(receipts).toHaveLength(asked);
   expect(receipts.every((receipt) => receipt.outcome === "failed")).toBe(true);
   expect(await (await fetch(`${gateway.url}/metrics`)).text()).toContain("codexd_exchanges_open 0\n");

@@ -1,9 +1,15 @@
 // A bad account is the server's problem, not the client's: turns move on before any content, sessions stay where they were answered.
 
-import { Database } from "bun:sqlite";
 import { expect, test } from "bun:test";
-import { join } from "node:path";
 import { type Server, startGateway, startSandbox } from "../binary.ts";
+import { settledReceipts } from "./ring.ts";
+
+interface Answered {
+  session: string;
+  account: string | null;
+  outcome: string;
+  tries: number;
+}
 
 const body = (input: string, session: string, stream = false) =>
   JSON.stringify({ model: "gpt-5.5", input, stream, session_id: session });
@@ -11,11 +17,9 @@ const body = (input: string, session: string, stream = false) =>
 const ask = (gateway: Server, input: string, session: string, stream = false, headers: Record<string, string> = {}) =>
   fetch(`${gateway.base}/v1/responses`, { method: "POST", body: body(input, session, stream), headers });
 
-function accountsIn(gateway: Server): { session: string; account: string | null; outcome: string; tries: number }[] {
-  const database = new Database(join(gateway.data as string, "codexd.db"), { readonly: true });
-  const rows = database.query("select session, account, outcome, tries from receipts order by rowid").all();
-  database.close();
-  return rows as ReturnType<typeof accountsIn>;
+/** The receipts of so many turns. */
+async function accountsIn(gateway: Server, count: number): Promise<Answered[]> {
+  return (await settledReceipts(gateway, count)) as unknown as Answered[];
 }
 
 async function pool(sandbox: Server, keys: Record<string, string>): Promise<Server> {
@@ -38,7 +42,7 @@ test("one limited, one revoked, one overloaded and one good account: no client s
     expect([turn, response.status]).toEqual([turn, 200]);
     expect(await response.text()).toContain(`turn ${turn}`);
   }
-  const receipts = accountsIn(gateway);
+  const receipts = await accountsIn(gateway, 40);
   expect(receipts).toHaveLength(40);
   expect(new Set(receipts.map(({ account }) => account))).toEqual(new Set(["good"]));
   // Once a session was answered, it goes straight there.
@@ -52,7 +56,7 @@ test("sessions spread over good accounts, and each stays with its own", async ()
     for (let session = 0; session < 30; session++) await (await ask(gateway, "SAY hi", `session-${session}`)).text();
   }
   const bySession = new Map<string, Set<string | null>>();
-  for (const { session, account } of accountsIn(gateway)) {
+  for (const { session, account } of await accountsIn(gateway, 90)) {
     bySession.set(session, (bySession.get(session) ?? new Set()).add(account));
   }
   expect([...bySession.values()].every((accounts) => accounts.size === 1)).toBe(true);
@@ -68,10 +72,10 @@ test("an overload inside a 200 stream moves on too, also for a Codex client; aft
     const hidden = await ask(gateway, "FAIL server_is_overloaded during times 1\nSAY fine", session, true, headers);
     expect(await hidden.text()).toContain("fine");
   }
-  expect(accountsIn(gateway).map(({ tries }) => tries)).toEqual([2, 2]);
+  expect((await accountsIn(gateway, 2)).map(({ tries }) => tries)).toEqual([2, 2]);
   const late = await (await ask(gateway, "LONG 20\nFAIL server_is_overloaded during 3", "late", true)).text();
   expect(late).toContain("response.failed");
-  expect(accountsIn(gateway).at(-1)).toMatchObject({ tries: 1, outcome: "failed" });
+  expect((await accountsIn(gateway, 3)).at(-1)).toMatchObject({ tries: 1, outcome: "failed" });
 }, 30_000);
 
 test("when all are out, each dialect says 429 with the earliest reset", async () => {

@@ -83,14 +83,7 @@ export async function ring(
       throw new Error(`never came: ${what}; the sandbox says ${JSON.stringify(await ringed.stats())}`);
     },
     receipts: () => receiptsOf(gateway),
-    async settled(count) {
-      for (let tries = 0; tries < 400; tries++) {
-        const found = ringed.receipts();
-        if (found.length >= count) return found;
-        await Bun.sleep(25);
-      }
-      throw new Error(`only ${ringed.receipts().length} of ${count} receipts came`);
-    },
+    settled: (count) => settledReceipts(gateway, count),
     async [Symbol.asyncDispose]() {
       await gateway[Symbol.asyncDispose]();
       await sandbox[Symbol.asyncDispose]();
@@ -107,6 +100,16 @@ export function receiptsOf(gateway: Server): Receipt[] {
   } finally {
     database.close();
   }
+}
+
+/** Waits until the store holds so many: they reach it a moment after the exchange. */
+export async function settledReceipts(gateway: Server, count: number): Promise<Receipt[]> {
+  for (let tries = 0; tries < 400; tries++) {
+    const found = receiptsOf(gateway);
+    if (found.length >= count) return found;
+    await Bun.sleep(25);
+  }
+  throw new Error(`only ${receiptsOf(gateway).length} of ${count} receipts came`);
 }
 
 /** Reads a stream to its end, or to its cut. */

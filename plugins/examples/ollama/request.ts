@@ -13,6 +13,8 @@ export interface Wants {
   load: boolean;
   /** When it arrived, in milliseconds. */
   at: number;
+  /** The client's words for fields of the turn, by which it is told what had no effect. */
+  names: Readonly<Record<string, string>>;
 }
 
 /** Options that a turn has a field for. */
@@ -21,6 +23,7 @@ const OPTIONS: Record<string, string> = {
   top_p: "top_p",
   num_predict: "max_output_tokens",
 };
+const NAMES = Object.fromEntries(Object.entries(OPTIONS).map(([name, field]) => [field, `options.${name}`]));
 
 export function decode({ body, path }: Parameters<Dialect["decode"]>[0], at: number): Decoded {
   const generate = path.endsWith("/generate");
@@ -43,7 +46,8 @@ export function decode({ body, path }: Parameters<Dialect["decode"]>[0], at: num
     // Ollama writes "without end" as a negative number.
     else if (name !== "num_predict" || Number(value) > 0) turn[field] = value;
   }
-  const wants: Wants = { generate, thinking, load: generate ? !body.prompt && !body.images : input.length === 0, at };
+  const load = generate ? !body.prompt && !body.images : input.length === 0;
+  const wants: Wants = { generate, thinking, load, at, names: NAMES };
   // `keep_alive` asks for what is always so: the model stays loaded.
   return { turn, stream: body.stream !== false, dropped, lenientEffort: true, wants: { ...wants } };
 }
