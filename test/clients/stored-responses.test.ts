@@ -340,6 +340,65 @@ test("a chain and a conversation only ever add to what went upstream, under one 
   }
 });
 
+test("what a chain or a conversation has already is not said twice, though the client sends or names it again", async () => {
+  await using it = await shared();
+  const openai = sdk(await it.start());
+  const conversation = await openai.conversations.create({ items: [{ role: "user", content: "SAY begun" }] });
+  const first = await create(openai, "REASON hm ;; SAY noted", { reasoning: { summary: "auto" } });
+  await create(openai, "REASON hm ;; SAY noted", { conversation: conversation.id });
+  const held = await openai.conversations.items.list(conversation.id, { order: "asc" });
+  const again = { role: "user", content: "SAY more" };
+  const known = [...first.output, { type: "item_reference", id: first.output.at(-1)?.id }, { id: first.output[0]?.id }];
+  await create(openai, "", { previous_response_id: first.id, input: [...known, again] });
+  const named = held.data.map(({ id }) => ({ type: "item_reference", id }));
+  await create(openai, "", { conversation: conversation.id, input: [...named, again] });
+  const [, , chain, talk] = (await it.asked()).map(({ input }) => input);
+  expect(chain?.map(({ type, role }) => role ?? type)).toEqual(["user", "reasoning", "assistant", "user"]);
+  expect(talk?.map(({ type, role }) => role ?? type)).toEqual(["user", "user", "reasoning", "assistant", "user"]);
+  expect((await openai.conversations.items.list(conversation.id)).data).toHaveLength(6);
+});
+
+test("a conversation takes nothing that would fail each of its turns", async () => {
+  await using it = await shared();
+  const openai = sdk(await it.start());
+  const { id } = await openai.conversations.create();
+  const known = (await create(openai, "SAY the heron")).output[0] as { id: string };
+  const add = (item: object) => openai.conversations.items.create(id, { items: [item as never] });
+  for (const item of [
+    {},
+    { type: 5 },
+    { type: "item_reference", id: "msg_nowhere" },
+    { id: "msg_nowhere", role: null },
+  ])
+    expect(await statusOf(add(item))).toBe(400);
+  for (const metadata of [{ a: 1 }, { a: {} }, ["a"]])
+    expect(await statusOf(openai.conversations.create({ metadata: metadata as never }))).toBe(400);
+  await add({ type: "item_reference", id: known.id });
+  expect((await create(openai, "RECALL heron", { conversation: id })).output_text).toBe("recalled: heron");
+});
+
+test("what an answer would say again is refused when it is of no legal type", async () => {
+  await using it = await shared();
+  const openai = sdk(await it.start());
+  const wrong = [{ metadata: { a: 1 } }, { tool_choice: 5 }, { tool_choice: [] }, { text: { format: "json" } }];
+  for (const more of wrong) expect(await statusOf(create(openai, "SAY hi", more))).toBe(400);
+  const legal = { metadata: { a: "1" }, tool_choice: null, text: { format: null } };
+  complete(await create(openai, "SAY hi", legal));
+});
+
+test("who has all events of a finished response is told at once that there are no more", async () => {
+  await using it = await shared();
+  const openai = sdk(await it.start());
+  const all = await some(await background(openai, "SAY hi"));
+  const { id } = (all[0] as OpenAI.Responses.ResponseCreatedEvent).response;
+  const began = performance.now();
+  for (let more = 0; more < 8; more++)
+    expect(
+      await some(await openai.responses.retrieve(id, { stream: true, starting_after: all.length - 1 + more })),
+    ).toEqual([]);
+  expect(performance.now() - began).toBeLessThan(1500);
+});
+
 test("when there is no more room the oldest goes and the newest stays, whichever process writes", async () => {
   await using it = await shared();
   const room = { maxBytes: "64KiB" };

@@ -30,8 +30,16 @@ function inputOf(input: unknown): Turn["input"] {
   for (const [index, item] of input.entries()) {
     if (typeof item !== "object" || item === null || Array.isArray(item))
       throw invalid(`input[${index}]`, `input[${index}] is ${said(item)}; every item must be an object`);
+    // The official types let a reference go without its type.
+    if (isBareReference(item)) input[index] = { ...item, type: "item_reference" };
   }
   return input as Turn["input"];
+}
+
+function isBareReference(item: Record<string, unknown>): boolean {
+  return (
+    typeof item.id === "string" && (item.type ?? undefined) === undefined && !("role" in item || "content" in item)
+  );
 }
 
 function checkShapes(body: Record<string, unknown>): void {
@@ -40,6 +48,7 @@ function checkShapes(body: Record<string, unknown>): void {
     if (value !== undefined && value !== null && (typeof value !== "object" || Array.isArray(value)))
       throw invalid(field, `${field} is ${said(value)}; it must be an object`);
   }
+  checkValues(body);
   for (const field of ["tools", "include"]) {
     const value = body[field];
     if (value !== undefined && value !== null && !Array.isArray(value))
@@ -52,6 +61,22 @@ function checkShapes(body: Record<string, unknown>): void {
   if (body.instructions !== undefined && body.instructions !== null && typeof body.instructions !== "string") {
     throw invalid("instructions", `instructions is ${said(body.instructions)}; it must be a string`);
   }
+}
+
+/** What an answer says again, so that no upstream's leniency makes it invalid. */
+function checkValues({ metadata, text, tool_choice: choice }: Record<string, unknown>): void {
+  for (const [name, value] of Object.entries(metadata ?? {})) {
+    if (typeof value !== "string")
+      throw invalid(`metadata.${name}`, `metadata.${name} is ${said(value)}; it must be a string`);
+  }
+  const format = (text as { format?: unknown } | null | undefined)?.format ?? {};
+  if (!isObject(format)) throw invalid("text.format", `text.format is ${said(format)}; it must be an object`);
+  if (typeof (choice ?? "") !== "string" && !isObject(choice))
+    throw invalid("tool_choice", `tool_choice is ${said(choice)}; it must be a string or an object`);
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** Takes the fields that the server answers for itself out of the body; `store` stays, for an upstream may want to know it too. */

@@ -13,7 +13,7 @@ type Fields = Record<string, unknown>;
 export async function create(exchange: RunningExchange): Promise<unknown> {
   const { services } = exchange.gateway;
   const body = await bodyOf(exchange, true);
-  const items = named(itemsOf(body, false), services.mint);
+  const items = named(await whole(exchange, itemsOf(body, false)), services.mint);
   const metadata = metadataOf(body);
   const conversation = {
     id: services.mint.id("conv_"),
@@ -50,7 +50,7 @@ export async function items(exchange: RunningExchange): Promise<unknown> {
 export async function createItems(exchange: RunningExchange): Promise<unknown> {
   const { id } = await find(exchange);
   const { stored, mint } = exchange.gateway.services;
-  const added = named(itemsOf(await bodyOf(exchange), true), mint);
+  const added = named(await whole(exchange, itemsOf(await bodyOf(exchange), true)), mint);
   await stored.add(exchange.principal.id, id, added);
   return listOf(added.map(shown));
 }
@@ -101,12 +101,27 @@ function itemsOf({ items: given }: Fields, needed: boolean): Item[] {
   for (const [at, one] of given.entries()) {
     if (typeof one !== "object" || one === null || Array.isArray(one))
       throw invalid(`items[${at}]`, `items[${at}] must be an item object`);
+    // What is in a conversation comes with each of its turns: nonsense would fail them all.
+    const { type, role } = one as Fields;
+    if (typeof (type ?? role) !== "string")
+      throw invalid(`items[${at}].type`, `items[${at}] has no type, and no role that makes it a message`);
   }
   return given as Item[];
 }
 
+/** References last as long as what they refer to: a conversation has the items. */
+async function whole({ gateway, principal }: RunningExchange, input: Item[]): Promise<Item[]> {
+  const turn = { model: "", input };
+  await gateway.services.items.resolve(principal.id, turn);
+  const at = turn.input.findIndex(({ type }) => type === "item_reference");
+  if (at === -1) return turn.input;
+  const message = `there is no item ${JSON.stringify(input[at]?.id)} here (any more): send the item itself`;
+  throw invalid(`items[${at}].id`, message, "item_not_found");
+}
+
 function metadataOf({ metadata }: Fields): Fields {
   if (metadata === undefined || metadata === null) return {};
-  if (typeof metadata === "object" && !Array.isArray(metadata)) return metadata as Fields;
+  const isTexts = typeof metadata === "object" && Object.values(metadata).every((value) => typeof value === "string");
+  if (isTexts && !Array.isArray(metadata)) return metadata as Fields;
   throw invalid("metadata", "metadata must be an object of texts");
 }

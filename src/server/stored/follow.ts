@@ -9,8 +9,6 @@ import { reached } from "./patience.ts";
 
 /** Milliseconds between two looks at what another process makes. */
 const LOOK = 150;
-/** How often a finished response may lack its last event before it is taken to have none. */
-const PATIENCE = 10;
 const ENDED = /^\{"type":"response\.(completed|incomplete|failed)"/;
 
 /** `after`: the number of the last event that the client has. */
@@ -29,7 +27,7 @@ export function followed(exchange: RunningExchange, id: string, after: number): 
 
 async function* linesOf(stored: Stored, licence: string, id: string, from: number): AsyncGenerator<string[]> {
   let after = from;
-  for (let idle = 0; idle < PATIENCE; ) {
+  for (let finished = false; ; ) {
     const changed = stored.owner.find(licence, id)?.changed();
     const runs = await reached(stored.responses.events(licence, id, after));
     const lines = runs.flatMap((run) => run.lines.split("\n").slice(Math.max(0, after + 1 - run.first)));
@@ -44,7 +42,10 @@ async function* linesOf(stored: Stored, licence: string, id: string, from: numbe
     if (kept.owner === null) {
       // Only the answers that were made in the background have their events; any other is played from the whole.
       if (from === after && (await isSilent(stored, licence, id))) return yield* played(kept.body, id, from);
-      idle++;
+      // Its last events were written with its end, so whoever sees the end and then looks again has seen all.
+      if (finished) return;
+      finished = true;
+      continue;
     }
     await (changed ?? Bun.sleep(LOOK));
   }

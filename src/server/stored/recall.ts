@@ -5,6 +5,7 @@ import type { Decoded, Keep } from "../../core/hooks.ts";
 import type { Item } from "../../core/turn.ts";
 import type { RunningExchange } from "../exchange.ts";
 import { Keeping } from "./keeping.ts";
+import { type Named, placed } from "./listing.ts";
 import { reached } from "./patience.ts";
 
 /** Undefined where nothing is wanted of what is kept. Changes the turn's input. */
@@ -21,20 +22,43 @@ export async function recall(exchange: RunningExchange, decoded: Decoded): Promi
   if (keep.background && !isTurn) throw invalid("background", "only a response can be made in the background");
   const kept = isTurn && (keep.background || keep.store === true || (store === "all" && keep.store !== false));
   if (!kept && !refers) return undefined;
-  const own = decoded.turn.input;
-  const before = refers ? await earlier(exchange, keep) : { items: [], session: undefined };
-  if (before.items.length > 0) decoded.turn.input = [...before.items, ...own];
+  const before = refers ? await earlier(exchange, keep) : { said: [], session: undefined };
+  const own = unsaid(decoded.turn.input, before.said);
+  if (before.said.length > 0) decoded.turn.input = [...before.said.map(({ item }) => item), ...own];
   return new Keeping(exchange, { keep, kept, own: own.length, session: before.session });
 }
 
-async function earlier(exchange: RunningExchange, keep: Keep): Promise<{ items: Item[]; session: string | undefined }> {
+/** Without what is before it already: an item that comes twice, as itself or as a reference, is refused upstream. */
+function unsaid(own: Item[], before: readonly Named[]): Item[] {
+  if (before.length === 0 || !own.some(({ id }) => typeof id === "string")) return own;
+  const said = new Map(before.map(({ id, item }) => [id, item]));
+  return own.filter((item) => {
+    const there = typeof item.id === "string" ? said.get(item.id) : undefined;
+    return there === undefined || !(item.type === "item_reference" || isSame(there, item));
+  });
+}
+
+/** Clients give messages ids of their own, and perhaps the same one twice. */
+function isSame(there: Item, item: Item): boolean {
+  const type = item.type ?? "message";
+  if (type !== (there.type ?? "message")) return false;
+  return type !== "message" || (item.role === there.role && Bun.deepEquals(item.content, there.content));
+}
+
+interface Before {
+  /** With the ids that lists of them show. */
+  said: Named[];
+  session: string | undefined;
+}
+
+async function earlier(exchange: RunningExchange, keep: Keep): Promise<Before> {
   const { id: licence } = exchange.principal;
   const { stored } = exchange.gateway.services;
   if (keep.conversation !== undefined) {
     const { conversation } = keep;
     if (!(await reached(stored.conversations.get(licence, conversation)))) throw missing("conversation", conversation);
     const rows = await reached(stored.conversations.items(licence, conversation));
-    return { items: rows.map(({ body }) => JSON.parse(body) as Item), session: conversation };
+    return { said: rows.map(({ id, body }) => ({ id, item: JSON.parse(body) as Item })), session: conversation };
   }
   const previous = keep.previous as string;
   const kept = await stored.response(licence, previous);
@@ -45,7 +69,8 @@ async function earlier(exchange: RunningExchange, keep: Keep): Promise<{ items: 
       `the response ${previous} is ${kept.status}: only a finished one can be gone on from`,
     );
   const { output } = JSON.parse(kept.body) as { output: Item[] };
-  return { items: [...(JSON.parse(kept.context) as Item[]), ...output], session: kept.session ?? undefined };
+  const said = placed([...(JSON.parse(kept.context) as Item[]), ...output], previous);
+  return { said, session: kept.session ?? undefined };
 }
 
 /** Another licence's is as little there as one that never was. */
