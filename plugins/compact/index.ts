@@ -2,7 +2,16 @@
 
 import type { Static } from "@sinclair/typebox";
 import * as Type from "@sinclair/typebox";
-import { type Answering, definePlugin, type Exchange, Failure, type Host, invalid, type Turn } from "codexd/plugin";
+import {
+  type Answering,
+  definePlugin,
+  type Exchange,
+  Failure,
+  type Host,
+  type Item,
+  invalid,
+  type Turn,
+} from "codexd/plugin";
 import { eventsOf, type Made, resourceOf } from "./answer.ts";
 import { Automatic } from "./auto.ts";
 import { type Form, Forms, type Server, untriggered } from "./forms.ts";
@@ -52,13 +61,24 @@ export const compact = definePlugin<Static<typeof Options> | undefined>({
     };
     return {
       operations: ["compact"],
-      upstream: (exchange) =>
-        exchange.turn.input.some(isOwn) ? compaction.open(exchange).then(() => hook(exchange)) : hook(exchange),
+      upstream(exchange) {
+        passOver(exchange);
+        return exchange.turn.input.some(isOwn) ? compaction.open(exchange).then(() => hook(exchange)) : hook(exchange);
+      },
       recover: (failure, exchange) =>
         (automatic?.recover(failure, exchange) ?? false) || compaction.recover(failure, exchange),
     };
   },
 });
+
+/** Only at the end does a trigger ask for something; one with anything after it would be refused by who knows none. */
+function passOver({ turn, dropped }: Exchange): void {
+  const last = turn.input.length - 1;
+  const isOver = (item: Item, at: number) => at < last && isTrigger(item);
+  if (!turn.input.some(isOver)) return;
+  for (const [at, item] of turn.input.entries()) if (isOver(item, at)) dropped.add(`input[${at}]`);
+  turn.input = turn.input.filter((item, at) => !isOver(item, at));
+}
 
 class Compaction {
   readonly #host: Host;

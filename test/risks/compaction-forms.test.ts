@@ -154,6 +154,21 @@ test("an upstream is asked for a form that it lacks once, and never again", asyn
   expect(await asked()).toEqual(["/responses/compact", "/responses", "/responses", "/responses"]);
 });
 
+test.each(["none", "chat"])("a trigger that the conversation went on from is left out and told (%s)", async (form) => {
+  const sandboxArgs = form === "chat" ? ["--wire", "chat"] : ["--compaction", form];
+  await using it = await ring({ chat: form === "chat", sandboxArgs, config: { plugins: chain({ summarise: true }) } });
+  const input = [TRIGGER, ...history.slice(0, 2), TRIGGER, ...history.slice(2)];
+  const ask = (path: string, items: unknown[]) => it.post(path, { model: "gpt-5.5", input: items });
+  const gone = await ask("/v1/responses", [...input, user("RECALL plum")]);
+  expect([gone.status, gone.headers.get("x-codexd-dropped")]).toEqual([200, "input[0], input[3]"]);
+  for (const asked of [ask("/v1/responses", [...input, TRIGGER, TRIGGER]), ask("/v1/responses/compact", input)]) {
+    const body = (await (await asked).json()) as Json;
+    expect(body.output.at(-1).type).toBe("compaction");
+    const on = await ask("/v1/responses", [body.output.at(-1), user("RECALL plum")]);
+    expect(await on.text()).toContain("recalled: plum");
+  }
+});
+
 describe("a compaction of our own", () => {
   const config = { plugins: chain({ summarise: true }) };
   const compacted = async (it: Ring): Promise<Json> => {
