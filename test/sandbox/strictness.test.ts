@@ -111,6 +111,20 @@ describe("both backends", () => {
     ["an unknown previous response", { previous_response_id: "resp_x" }, { code: "previous_response_not_found" }],
     ["a tool name with a dot", { tools: [{ type: "function", name: "a.b" }] }, { param: "tools[0].name" }],
   ];
+  test("the output of a local shell is a function's, and taken", async () => {
+    const shell = {
+      type: "local_shell_call",
+      call_id: "call_1",
+      status: "completed",
+      action: { type: "exec", command: ["ls"] },
+    };
+    const body = { model: "gpt-5.5", input: [user, shell, output], store: false, stream: true, instructions: "x" };
+    for (const url of [CHATGPT, OPENAI]) {
+      const request = new Request(url, { method: "POST", body: JSON.stringify(body), headers: BEARER });
+      expect((await createSandbox().fetch(request)).status).toBe(200);
+    }
+  });
+
   test.each(rows)("%s is refused", async (_, more, error) => {
     for (const url of [CHATGPT, OPENAI]) {
       const { status, body } = await errorOf(post(createSandbox(), url, { ...good, ...more }, BEARER));

@@ -190,6 +190,9 @@ function refuseUnanswered(items: Json[], continued: boolean): Refusal | undefine
     const kind = call === "function_call" ? "function call" : "custom tool call";
     const unanswered = [...called].find((id) => !answered.has(id));
     if (unanswered !== undefined) return refused(`No tool output found for ${kind} ${unanswered}.`, "input");
+    // A local shell's output is a function's (wire B.2).
+    const shells = items.filter((item) => item.type === "local_shell_call" && call === "function_call");
+    for (const shell of shells) called.add(string(shell.call_id));
     const uncalled = continued ? undefined : [...answered].find((id) => !called.has(id));
     if (uncalled !== undefined)
       return refused(`No tool call found for ${kind} output with call_id ${uncalled}.`, "input");
