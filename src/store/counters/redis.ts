@@ -40,6 +40,8 @@ export class RedisCounters implements Counters {
   /** Milliseconds that the clock of Redis is ahead. */
   #skew = 0;
   #present = false;
+  /** The connection was asked to count and has not answered. */
+  #owes = false;
   #isMissed = false;
   #isClosed = false;
   #retry: ReturnType<typeof setTimeout> | undefined;
@@ -76,12 +78,14 @@ export class RedisCounters implements Counters {
       const counted = await within(answer, PATIENCE, () => this.#heard);
       if (counted !== LATE) return this.#learn(counts, holds, counted);
       // It may be counted there all the same, and is then counted twice: take it off again.
+      this.#owes = true;
       answer.then(
         ([, fits, , ends]) => {
           for (const [i, { key, amount, of }] of counts.entries()) {
             const isCounted = fits === 1 && (amount > 0 || of === undefined || of === ends[i]);
             this.#leaveUnsent(key, -(carried[i] ?? 0) - (isCounted ? amount : 0));
           }
+          if (this.#present) this.#bring();
         },
         () => undefined,
       );
@@ -188,9 +192,7 @@ export class RedisCounters implements Counters {
     } catch (error) {
       if (this.#isClosed) return;
       this.#tell(error as Error & { code?: string });
-      this.#client.onclose = null;
-      this.#client.close();
-      this.#client = connectionTo(this.#url);
+      this.#leave();
       this.#retry = setTimeout(() => void this.#join(), RETRY).unref();
       return;
     }
@@ -198,9 +200,20 @@ export class RedisCounters implements Counters {
     // Noticed when it happens, not by the next request.
     this.#client.onclose = () => this.#miss();
     this.#present = true;
+    this.#owes = false;
     this.#bring();
     if (this.#isMissed) this.#log.info("counters: Redis is back; instances count together again");
     this.#isMissed = false;
+  }
+
+  /** What it was asked may still be counted by a Redis that only hangs, and its answer is the only one to say so. */
+  #leave(): void {
+    const left = this.#client;
+    left.onclose = null;
+    if (this.#owes) setTimeout(() => left.close(), LEASE).unref();
+    else left.close();
+    this.#owes = false;
+    this.#client = connectionTo(this.#url);
   }
 
   async #greet(): Promise<void> {
