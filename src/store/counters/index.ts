@@ -5,11 +5,11 @@ import type { Engine } from "../engine.ts";
 import type { Counters } from "./counters.ts";
 import { keptCounters } from "./kept.ts";
 import { RedisCounters } from "./redis.ts";
-import { type CountThere, SharedCounters } from "./shared.ts";
+import { type CountThere, SharedCounters } from "./workers.ts";
 
 export type { Count, Counted, Counters, Hold, Span } from "./counters.ts";
 export { MemoryCounters } from "./memory.ts";
-export { Places } from "./shared.ts";
+export { Places } from "./workers.ts";
 
 /**
  * `memory`, kept over a restart by the store, or the address of a Redis, which need not be there yet. With `there` the memory is another
