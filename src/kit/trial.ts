@@ -85,6 +85,7 @@ async function started(file: FilePlugin | undefined, settings: TrialSettings, fo
   try {
     const gateway = await createGateway({ config, files: file ? [file] : [] }, services, builtIn);
     gateway.chain.start({ host: config.server.host, loopback: true });
+    await gateway.chain.ready();
     return new Running(gateway, receipts, lines, close);
   } catch (error) {
     await close();

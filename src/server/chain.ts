@@ -2,7 +2,7 @@
 
 import type { Event } from "../core/event.ts";
 import { Failure, failureOf } from "../core/failure.ts";
-import type { Credentials, Dialect, Exchange, Principal, Reply } from "../core/hooks.ts";
+import type { Credentials, Dialect, Exchange, LateDialect, Principal, Reply } from "../core/hooks.ts";
 import type { Receipt } from "../core/receipt.ts";
 import { watched } from "./plugins/dialect.ts";
 import type { SharedHost } from "./plugins/host.ts";
@@ -41,6 +41,7 @@ export class Chain {
   readonly #byType = new Map<string, readonly Listener[]>();
   #every: readonly Listener[] | undefined;
   #resting = false;
+  #ready: Promise<unknown> | undefined;
   readonly #late = new Set<Promise<unknown>>();
 
   /** Sets every plugin up, whose options the configuration has checked. Throws an `Error` when two claim one dialect. */
@@ -68,6 +69,12 @@ export class Chain {
       this.dialects.push(link.builtIn ? dialect : watched(dialect, link));
     }
     for (const operation of link.hooks.operations ?? []) this.operations.add(operation);
+  }
+
+  /** Resolves when the dialects can translate: to be awaited before the first request, not before the port is open. */
+  ready(): Promise<unknown> {
+    this.#ready ??= Promise.all(this.dialects.map((dialect) => (dialect as Partial<LateDialect>).load?.()));
+    return this.#ready;
   }
 
   /** Sorts the listeners by the types they hear, so that an event that nobody hears costs one look-up. */

@@ -128,6 +128,7 @@ async function guarded(
     }
     return await answer(url, principal);
   } catch (thrown) {
+    await gateway.chain.ready();
     return renderFailure(failureOf(thrown), openaiDialect(gateway), {
       codexClient: false,
       requestId: gateway.services.mint.id("req_"),

@@ -165,7 +165,7 @@ class Server implements Serving {
   }
 
   async #load(gateway: Gateway): Promise<App> {
-    const { createApp } = await import("./app.ts");
+    const [{ createApp }] = await Promise.all([import("./app.ts"), gateway.chain.ready()]);
     return createApp(gateway, this.#traffic, {
       peerOf: (request) => this.#server?.requestIP(request)?.address ?? "unknown",
       loopback: this.#loopback,

@@ -2,28 +2,12 @@
 
 import { type Dialect, type ModelInfo, openaiError } from "codexd/plugin";
 import { decode } from "./decode.ts";
-import { createChatCompletion } from "./document.ts";
 import { encoder } from "./encode.ts";
+import { known } from "./known.ts";
 import { reply } from "./reply.ts";
 
 export const chat: Dialect = {
-  name: "chat",
-  routes: [
-    {
-      method: "POST",
-      path: "/v1/chat/completions",
-      operation: "turn",
-      detail: createChatCompletion("createChatCompletion", "Create a chat completion"),
-    },
-    {
-      method: "POST",
-      path: "/chat/completions",
-      operation: "turn",
-      detail: createChatCompletion("createCodexChatCompletion", "Create a chat completion (the Codex CLI's path)"),
-    },
-  ],
-  // Loaded when the document is asked for: building some hundred schemas would double the time of a start.
-  schemas: async () => (await import("./wire.ts")).schemas,
+  ...known,
   decode,
   encoder,
   reply,

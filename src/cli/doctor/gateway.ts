@@ -45,6 +45,7 @@ export async function withGateway(
     const services: Services = { ...fixed(), store, stored, prompts, presence };
     const plugins = config.plugins.filter(({ name }) => name !== "auth" && name !== "usage-log");
     const gateway = await createGateway({ config: { ...config, plugins }, files }, services, builtIn);
+    await gateway.chain.ready();
     const findings = await look({
       upstreams: () => upstreamsIn(config, gateway),
       local: (model) => dialects(askIn(gateway), undefined, model),
