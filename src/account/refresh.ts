@@ -11,6 +11,8 @@ import type { Keeper, Login, LoginPlace, Renewal } from "./login.ts";
 const LEASE_MS = 6_000;
 const EXTEND_MS = 1_500;
 const LOOK_MS = 100;
+/** Before a refused login is given up: longer than the pause between two tries to write one. */
+const LOOKS = 15;
 /** Longer than the issuer may take for all tries. */
 const WAIT_MS = 120_000;
 const PAUSES_MS = [250, 1_000];
@@ -125,9 +127,12 @@ export class Refresher {
     }
   }
 
-  /** Somebody who does not ask for the right (the Codex CLI) may have spent the token first and be about to write the new one. */
+  /**
+   * Somebody who does not ask for the right (the Codex CLI), or whose right ended while the store was away, may have spent the token
+   * first and be about to write the new one.
+   */
   async #replaced(place: LoginPlace, used: Login): Promise<Login | undefined> {
-    for (let looks = 0; looks < 5; looks++) {
+    for (let looks = 0; looks < LOOKS; looks++) {
       if (looks > 0) await pause(LOOK_MS);
       const now = await place.read();
       if (now.token !== used.token || now.refresh !== used.refresh) return now;
