@@ -54,7 +54,9 @@ export class Forms {
       if (this.has(server, form) === false) continue;
       try {
         const made = await this.#ask(exchange, turn, form);
-        this.#learn(server, form, made !== undefined);
+        // Of who knows how, one answer without it says nothing of the next.
+        if (!made && this.has(server, form)) doubtful ??= withoutCompaction();
+        else this.#learn(server, form, made !== undefined);
         if (made) return made;
       } catch (thrown) {
         if (!(thrown instanceof Failure) || exchange.signal.aborted) throw thrown;
@@ -85,6 +87,11 @@ export class Forms {
       form,
     });
   }
+}
+
+function withoutCompaction(): Failure {
+  const message = "the upstream was asked for a compaction and gave none";
+  return new Failure("upstream_api", { code: "upstream_error", message });
 }
 
 /** The conversation without the wish to compact it. */

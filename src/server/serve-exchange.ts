@@ -293,7 +293,11 @@ async function count(exchange: RunningExchange): Promise<Response> {
 async function compact(exchange: RunningExchange): Promise<Response> {
   if (exchange.stream) throw invalid("stream", "compaction is not streamed: leave stream out or send false");
   exchange.prepare();
-  return compacted(exchange, await exchange.compact(exchange.turn));
+  const body = await exchange.compact(exchange.turn);
+  if (Array.isArray(body.output) && body.output.length > 0) return compacted(exchange, body);
+  // A client installs it as its history, and would have none.
+  const message = "the upstream was asked for a compaction and gave nothing";
+  throw new Failure("upstream_api", { code: "upstream_error", message });
 }
 
 function compacted(exchange: RunningExchange, body: Record<string, unknown>): Response {

@@ -2,7 +2,7 @@
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { join } from "node:path";
-import { temporary } from "../binary.ts";
+import { startGateway, temporary } from "../binary.ts";
 import { fault } from "../recordings/schemas.ts";
 import { type Ring, ring } from "./ring.ts";
 
@@ -167,6 +167,54 @@ test.each(["none", "chat"])("a trigger that the conversation went on from is lef
     const on = await ask("/v1/responses", [body.output.at(-1), user("RECALL plum")]);
     expect(await on.text()).toContain("recalled: plum");
   }
+});
+
+/** An upstream that answers each request for a compaction with the next of these outputs, and each other turn with a word. */
+function outputs(given: Json[][]) {
+  const asked: string[] = [];
+  const server = Bun.serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    async fetch(request) {
+      if (request.method !== "POST") return Response.json({ data: [] });
+      const { input = [] } = (await request.json()) as Json;
+      const isEndpoint = new URL(request.url).pathname.endsWith("/compact");
+      const isTriggered = input.at(-1)?.type === "compaction_trigger";
+      asked.push(isEndpoint ? "endpoint" : isTriggered ? "trigger" : "turn");
+      const word = [{ id: "msg_1", ...said("a summary"), status: "completed" }];
+      const output = isEndpoint || isTriggered ? (given.shift() ?? []) : word;
+      if (isEndpoint) return Response.json({ object: "response.compaction", output });
+      const response = { id: "resp_1", object: "response", status: "completed", output };
+      const last = { type: "response.completed", response };
+      return new Response(`event: ${last.type}\ndata: ${JSON.stringify(last)}\n\n`, {
+        headers: { "content-type": "text/event-stream" },
+      });
+    },
+  });
+  return { asked, url: `http://127.0.0.1:${server.port}/v1`, [Symbol.asyncDispose]: () => server.stop(true) };
+}
+
+test("an upstream that once gives no compaction is asked for one again, and an empty one is nobody's history", async () => {
+  const item = { type: "compaction", id: "cmp_1", encrypted_content: "gAAAA" };
+  const message = { id: "msg_1", ...said("no"), status: "completed" };
+  await using up = outputs([[item], [], [message], [item], [message], [item], [message], [item]]);
+  const upstreams = { up: { kind: "openai", baseUrl: up.url, accounts: [{ apiKey: "sk-upstream" }] } };
+  await using gateway = await startGateway({ config: { upstreams, limits: { retries: 0 } } });
+  const ask = async (path: string, input: unknown[]) => {
+    const body = JSON.stringify({ model: "gpt-5.5", input });
+    const response = await fetch(`${gateway.base}${path}`, { method: "POST", body });
+    return { status: response.status, body: (await response.json()) as Json };
+  };
+  expect((await ask("/v1/responses/compact", history)).body.output.at(-1).type).toBe("compaction");
+  expect(await ask("/v1/responses/compact", history)).toMatchObject({
+    status: 502,
+    body: { error: { code: "upstream_error" } },
+  });
+  // The trigger is not known there yet, and what answers instead has worked before.
+  expect((await ask("/v1/responses", [...history, TRIGGER])).status).toBe(200);
+  expect((await ask("/v1/responses", [...history, TRIGGER])).status).toBe(502);
+  expect((await ask("/v1/responses", [...history, TRIGGER])).status).toBe(200);
+  expect(up.asked).toEqual(["endpoint", "endpoint", "trigger", "endpoint", "endpoint", "endpoint"]);
 });
 
 describe("a compaction of our own", () => {
