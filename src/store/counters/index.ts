@@ -4,7 +4,6 @@ import type { Log } from "../../core/hooks.ts";
 import type { Engine } from "../engine.ts";
 import type { Counters } from "./counters.ts";
 import { keptCounters } from "./kept.ts";
-import { RedisCounters } from "./redis.ts";
 import { type CountThere, SharedCounters } from "./workers.ts";
 
 export type { Count, Counted, Counters, Hold, Span } from "./counters.ts";
@@ -21,6 +20,7 @@ export async function openCounters(
   log: Pick<Log, "info" | "warn">,
   there?: CountThere,
 ): Promise<Counters> {
-  if (address !== "memory") return new RedisCounters(address, log);
+  // Loaded only where it is used: a start pays for every module that it reads.
+  if (address !== "memory") return new (await import("./redis.ts")).RedisCounters(address, log);
   return there ? new SharedCounters(there) : await keptCounters(engine, log);
 }
