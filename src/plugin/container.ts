@@ -1,6 +1,7 @@
 // Where the code of a plugin from a file lives: its own modules, and everything they open, closed together.
 
 import { AsyncLocalStorage } from "node:async_hooks";
+import { dirname } from "node:path";
 
 /** How an error came that no call was there to catch. */
 export type LateKind = "uncaughtException" | "unhandledRejection";
@@ -8,6 +9,24 @@ export type LateKind = "uncaughtException" | "unhandledRejection";
 type LateListener = (error: unknown, kind: LateKind) => void;
 
 const unheard: LateListener = () => undefined;
+
+/** Set where code of a plugin runs. */
+const ofPlugin = new AsyncLocalStorage<true>();
+/** Folders of modules whose top level runs now: that has no context to know it by. */
+const loading: string[] = [];
+let guarded = false;
+
+/** The process is the server's: code of a plugin that would end it gets an error instead, as any other that it makes. */
+function guardProcess(): void {
+  if (guarded) return;
+  guarded = true;
+  const { exit } = process;
+  process.exit = (code) => {
+    const error = new Error("process.exit was called by a plugin, which would end the whole server");
+    if (ofPlugin.getStore() || loading.some((folder) => error.stack?.includes(folder))) throw error;
+    return exit.call(process, code);
+  };
+}
 
 /**
  * One load of one plugin. Its modules are fresh, helpers included; timers, sockets and requests that its code opens belong
@@ -27,17 +46,20 @@ export class Container {
     // Made here, or the first plugin that logs would own the stream and take it along.
     void process.stderr;
     void process.stdout;
+    guardProcess();
     this.#graph = new Bun.ModuleGraph({
       onError: (error, kind) => {
         if (this.#listener) this.#listener(error, kind);
         else this.#early.push([error, kind]);
       },
     });
-    this.#inside = this.#graph.run(() => AsyncLocalStorage.snapshot());
+    this.#inside = this.#graph.run(() => ofPlugin.run(true, () => AsyncLocalStorage.snapshot()));
   }
 
   import(file: string): Promise<Record<string, unknown>> {
-    return this.#graph.import(file);
+    const folder = dirname(file);
+    loading.push(folder);
+    return this.#graph.import(file).finally(() => loading.splice(loading.indexOf(folder), 1));
   }
 
   /** Calls into the plugin. Throws when it was disposed. */

@@ -13,17 +13,52 @@ export function enclose(plugin: Plugin<never>, container: Container): Plugin<nev
   return {
     ...plugin,
     setup(host, options) {
-      const hooks: unknown = into(() => plugin.setup(lent(host, out), options));
+      const hooks = setUp(plugin, () => into(() => plugin.setup(lent(host, out), options)));
       if (typeof hooks !== "object" || hooks === null || "then" in hooks)
         throw new Error(`plugin ${plugin.name}: its setup gave ${nameOf(hooks)}; legal are its hooks, as an object`);
+      const wrong = hooksFault(hooks);
+      if (wrong) throw new Error(`plugin ${plugin.name}: its ${wrong}`);
       return enclosedHooks(hooks, into);
     },
   };
 }
 
+/** What it throws names the plugin, even when that is nothing that has words. */
+function setUp(plugin: Plugin<never>, setup: () => unknown): unknown {
+  try {
+    return setup();
+  } catch (error) {
+    if (error instanceof Error) throw error;
+    throw new Error(`plugin ${plugin.name}: its setup threw ${nameOf(error)}`);
+  }
+}
+
+const FUNCTIONS: readonly (keyof Hooks)[] = [
+  ...(["start", "authenticate", "turn", "upstream", "recover"] as const),
+  ...(["answer", "failure", "settled", "dispose"] as const),
+];
+
+/** What is wrong with the form of what a setup gave. */
+function hooksFault(hooks: Hooks): string | undefined {
+  for (const name of FUNCTIONS)
+    if (hooks[name] !== undefined && typeof hooks[name] !== "function")
+      return `${name} hook is ${nameOf(hooks[name])}; legal is a function`;
+  for (const name of ["dialects", "routes", "commands", "operations"] as const)
+    if (hooks[name] !== undefined && !Array.isArray(hooks[name]))
+      return `${name} are ${nameOf(hooks[name])}; legal is a list`;
+  const { events } = hooks as { events?: { types?: unknown; handle?: unknown } | null };
+  if (events === undefined) return undefined;
+  const { types, handle } = events ?? {};
+  const named = Array.isArray(types) && types.every((type) => typeof type === "string");
+  return (types === "all" || named) && typeof handle === "function"
+    ? undefined
+    : 'events hook has another form; legal is { types: "all" or a list of types, handle(event, exchange) }';
+}
+
 function nameOf(value: unknown): string {
   if (typeof value !== "object") return value === undefined ? "nothing" : `a ${typeof value}`;
-  return value === null ? "null" : "a promise";
+  if (value === null) return "null";
+  return "then" in (value as object) ? "a promise" : "an object";
 }
 
 function enclosedHooks(hooks: Hooks, into: Crossing): Hooks {

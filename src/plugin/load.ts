@@ -123,7 +123,7 @@ function wordsOf(error: unknown, file: string): string {
   if (error instanceof Refused) return `${file}: ${error.message}`;
   // Bun gives a group when a file has several faults: the first one is where to begin.
   const first = error instanceof AggregateError && error.errors.length > 0 ? error.errors[0] : error;
-  const { name, message, position } = first as { name?: string; message?: string; position?: Position | null };
+  const { name, message, position } = (first ?? {}) as { name?: string; message?: string; position?: Position | null };
   const text = oneLine(message ?? String(first));
   if (position?.line) return `${position.file ?? file}:${position.line}:${position.column ?? 1}: syntax error: ${text}`;
   if (name === "ResolveMessage") return `${file}: ${missing(text, file)}`;

@@ -25,6 +25,8 @@ export const OWN_ADMIN: readonly string[] = [
   "accounts",
   "config",
   "drain",
+  "grafana.json",
+  "instances",
   "keys",
   "licences",
   "limits",

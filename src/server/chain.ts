@@ -6,11 +6,18 @@ import type { Credentials, Dialect, Exchange, LateDialect, Principal, Reply } fr
 import type { Receipt } from "../core/receipt.ts";
 import { watched } from "./plugins/dialect.ts";
 import type { SharedHost } from "./plugins/host.ts";
-import { answeringFault, recoveredFault, replacementFault, responseFault, verdictFault } from "./plugins/legal.ts";
+import {
+  answeringFault,
+  recoveredFault,
+  replacementFault,
+  responseFault,
+  unsayable,
+  verdictFault,
+} from "./plugins/legal.ts";
 import { StallWatch } from "./plugins/limit.ts";
 import { type ChainEntry, isPromise, Link, SKIPPED, type Subject } from "./plugins/link.ts";
 import { Listener } from "./plugins/listener.ts";
-import { copy, fixedOf, remember } from "./plugins/snapshot.ts";
+import { copy, type Fixed, fixedOf, remember } from "./plugins/snapshot.ts";
 
 /** A plugin's own answer, and whose it is. */
 export interface Replied {
@@ -165,9 +172,9 @@ export class Chain {
       try {
         const called = link.call(
           hook,
-          this.#changing(link, exchange),
+          this.#changing(link, exchange, fixed),
           () => hooks[hook]?.(exchange),
-          (value) => fixed?.fault() ?? answeringFault(value, exchange),
+          (value) => fixed?.fault() ?? answeringFault(value, exchange) ?? (fixed && unsent(value, exchange)),
         );
         result = isPromise(called) ? await called : called;
       } finally {
@@ -195,11 +202,12 @@ export class Chain {
     for (const [at, link] of links.entries()) {
       const { hooks } = link;
       if (!hooks.recover || recovered.has(link.name) || this.#without(link)) continue;
+      const fixed = link.builtIn ? undefined : fixedOf(exchange);
       const called = link.call(
         "recover",
-        this.#changing(link, exchange),
-        () => hooks.recover?.(failure, exchange),
-        (value) => recoveredFault(value, exchange),
+        this.#changing(link, exchange, fixed),
+        () => hooks.recover?.(fixed ? Object.freeze(failure) : failure, exchange),
+        (value) => fixed?.fault() ?? recoveredFault(value, exchange) ?? (fixed && unsayable("the turn", exchange.turn)),
       );
       const settle = (did: unknown) => {
         if (did === true) recovered.add(link.name);
@@ -213,15 +221,15 @@ export class Chain {
   }
 
   /** A call that may change the exchange. */
-  #changing(link: Link, exchange: Chained): Subject {
+  #changing(link: Link, exchange: Chained, fixed: Fixed | undefined): Subject {
     const lent = exchange.lentMs ?? 0;
     exchange.acting = link;
     return {
       id: exchange.id,
       signal: exchange.signal,
       lent: () => (exchange.lentMs ?? 0) - lent,
-      // Built-in ones change nothing before they are sure.
-      undo: link.policy === "skip" && !link.builtIn ? remember(exchange) : undefined,
+      // Built-in ones change nothing before they are sure. A failure too is told with what is left of the exchange.
+      undo: fixed && undoing(fixed, remember(exchange)),
     };
   }
 
@@ -272,7 +280,10 @@ export class Chain {
       "answer",
       { id: exchange.id },
       () => link.hooks.answer?.(whole, exchange) as Record<string, unknown> | undefined,
-      (value) => responseFault(value) ?? responseFault(whole),
+      (value) =>
+        responseFault(value) ??
+        responseFault(whole) ??
+        (link.builtIn ? undefined : unsayable("the response", value ?? whole)),
     );
     const next = (made: Record<string, unknown> | undefined | typeof SKIPPED) =>
       this.#answered(made === SKIPPED ? response : (made ?? whole), exchange, rest);
@@ -307,7 +318,7 @@ export class Chain {
         const made = link.call(
           "failure",
           { id: exchange?.id },
-          () => now(hooks.failure?.(told, exchange)),
+          () => now(hooks.failure?.(link.builtIn ? told : Object.freeze(told), exchange)),
           (value) => replacementFault(value, link.secrets),
         );
         if (made instanceof Failure) failure = made;
@@ -321,6 +332,8 @@ export class Chain {
 
   /** A settled hook that fails must not cost the others their receipt. */
   settled(receipt: Receipt, exchange: Exchange | undefined): void {
+    // Whoever writes it down comes after others that only look at it.
+    Object.freeze(receipt);
     for (const link of this.#outward) {
       const { hooks } = link;
       if (!hooks.settled || link.off) continue;
@@ -361,6 +374,20 @@ export class Chain {
     await Promise.all(this.#late);
     for (const link of this.#outward) await link.dispose();
   }
+}
+
+/** Puts back what is the server's own, and then what the plugin might have changed. */
+function undoing(fixed: Fixed, undo: () => void): () => void {
+  return () => {
+    fixed.restore();
+    undo();
+  };
+}
+
+/** What a plugin from outside left that cannot be sent on. */
+function unsent(value: unknown, { turn }: Exchange): string | undefined {
+  const { response } = (value ?? {}) as { response?: unknown };
+  return unsayable("the turn", turn) ?? unsayable("its reply's response", response);
 }
 
 /** For hooks that nobody can wait for. */

@@ -121,7 +121,7 @@ const rank = (path: string): string =>
     .map((step) => (step === "*" ? "2" : step.startsWith(":") ? "1" : "0"))
     .join("");
 
-function refuseIllegal({ method, path, access, handle }: PluginRoute, plugin: string): void {
+function refuseIllegal({ method, path, access, handle, detail, schemas }: PluginRoute, plugin: string): void {
   const wrong = (what: string, legal: string) =>
     new Error(`plugin ${plugin}: the route ${method} ${path}: ${what}; legal is ${legal}`);
   if (!METHODS.includes(method)) throw wrong(`its method is ${JSON.stringify(method)}`, METHODS.join(", "));
@@ -132,6 +132,38 @@ function refuseIllegal({ method, path, access, handle }: PluginRoute, plugin: st
     throw wrong(`its access is ${JSON.stringify(access)}`, '"licence", "admin" or "open"');
   if (path.startsWith(ADMIN) && access !== "admin")
     throw wrong("it lies under /admin/", 'access: "admin" there, or another path');
+  const fault = detailFault(detail) ?? schemasFault(schemas);
+  if (fault) throw wrong(...fault);
+}
+
+type Fault = [what: string, legal: string];
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** What the OpenAPI document could not take. */
+function detailFault(detail: unknown): Fault | undefined {
+  if (detail === undefined) return undefined;
+  if (!isObject(detail)) return ["its detail is none", "an OpenAPI operation object"];
+  const { parameters, tags, responses, operationId } = detail;
+  if (parameters !== undefined && !(Array.isArray(parameters) && parameters.every(isObject)))
+    return ["its detail.parameters are none", "a list of OpenAPI parameter objects"];
+  if (tags !== undefined && !(Array.isArray(tags) && tags.every((tag) => typeof tag === "string")))
+    return ["its detail.tags are none", "a list of texts"];
+  if (responses !== undefined && !(isObject(responses) && Object.values(responses).every(isObject)))
+    return ["its detail.responses are none", "OpenAPI response objects by status"];
+  if (operationId !== undefined && typeof operationId !== "string") return ["its detail.operationId is none", "a text"];
+  return undefined;
+}
+
+function schemasFault(schemas: unknown): Fault | undefined {
+  if (schemas === undefined) return undefined;
+  if (!isObject(schemas)) return ["its schemas are none", "TypeBox schemas by component name"];
+  for (const [name, schema] of Object.entries(schemas)) {
+    if (!/^[A-Za-z0-9._-]+$/.test(name))
+      return [`its schema ${JSON.stringify(name)}`, "a name of letters, digits, . _ -"];
+    if (!isObject(schema)) return [`its schema ${name} is none`, "a TypeBox schema"];
+  }
+  return undefined;
 }
 
 function commandsOf(plugins: readonly Contributor[]): MountedCommand[] {

@@ -159,7 +159,8 @@ export class RunningExchange implements Exchange {
 
   /** The caller is known: from here on the receipt may carry its words, and the answer its request id. */
   admit(principal: Principal): void {
-    this.principal = principal;
+    // Authentication may hand the same one to every exchange: none of them changes it for the others.
+    this.principal = Object.freeze({ ...principal });
     this.id = requestIdOf(this.headers) ?? this.id;
     permitDialect(principal, this.dialect);
     const { config } = this.gateway;
@@ -198,7 +199,7 @@ export class RunningExchange implements Exchange {
     this.stream = decoded.stream;
     this.lenientEffort = decoded.lenientEffort ?? false;
     this.wants = decoded.wants ?? {};
-    this.session = session;
+    this.session = Object.freeze(session);
     for (const path of decoded.dropped ?? []) this.dropped.add(path);
     // A Codex client, and one that says `store: false`, sends its items itself.
     this.#mayRefer = this.dialect === "responses" && !this.codexClient && decoded.turn.store !== false;

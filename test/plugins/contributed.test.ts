@@ -33,6 +33,22 @@ const commanding = (name: string, ...commands: string[]): Contributor => ({
   hooks: { commands: commands.map((command) => ({ name: command, summary: "", run: () => 0 })) },
 });
 
+test("what the OpenAPI document could not take is refused with the plugin's name, and not met when somebody asks for it", () => {
+  const wrong: [Partial<Route>, string][] = [
+    [{ detail: { parameters: 5 } }, "its detail.parameters are none"],
+    [{ detail: { responses: "broken" } }, "its detail.responses are none"],
+    [{ detail: { tags: {} } }, "its detail.tags are none"],
+    [{ schemas: { "bad name!": {} } }, 'its schema "bad name!"'],
+    [{ schemas: { Good: 5 as never } }, "its schema Good is none"],
+  ];
+  for (const [more, message] of wrong) {
+    const routes = [{ method: "GET", path: "/x", handle, ...more } as Route];
+    expect(() => new Contributed([{ name: "a", hooks: { routes } }], "/codex")).toThrow(
+      `plugin a: the route GET /x: ${message}`,
+    );
+  }
+});
+
 describe("refused is", () => {
   test.each<[string, Contributor[], string]>([
     [

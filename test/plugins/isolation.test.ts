@@ -391,3 +391,90 @@ test("a plugin's log names it and repeats no secret option; neither do the lines
   expect(all).not.toContain("plain-words-secret");
   expect(all).not.toContain("the-clients-own-key");
 });
+
+const trap = () => {
+  throw new Error("trap");
+};
+const untouchable = () =>
+  new Proxy({}, { get: trap, has: trap, ownKeys: trap, getPrototypeOf: trap, getOwnPropertyDescriptor: trap });
+
+test("what throws when it is looked at is the plugin's error like any other, thrown or returned", async () => {
+  const evil = Object.defineProperty(new Error("x"), "stack", { get: trap });
+  const throws = (thrown: unknown) => () => {
+    throw thrown;
+  };
+  for (const turn of [throws(untouchable()), throws(evil), throws(null), untouchable as never]) {
+    const { chain, told } = chainOf(plugin("liar", { turn }));
+    expect(await chain.turn(exchangeOf({}))).toBeUndefined();
+    expect(told("liar")).toHaveLength(1);
+    const { chain: closed } = chainOf(plugin("liar", { turn }, { onError: "fail" }));
+    expect(await codeOf(() => closed.turn(exchangeOf({})))).toBe("plugin_failed");
+  }
+});
+
+test("a plugin that changes a failure in place makes no false 200 of it", () => {
+  const failure = (given: Failure) => void Object.assign(given, { status: 200, message: null, code: null });
+  const { chain, told } = chainOf(plugin("liar", { failure }));
+  const made = chain.failure(new Failure("permission", { code: "no", message: "not here" }), undefined);
+  expect(made).toMatchObject({ status: 403, code: "no", message: "not here" });
+  expect(told("liar")).toHaveLength(1);
+});
+
+test("a plugin that changes a receipt loses it for nobody", () => {
+  const seen: object[] = [];
+  const ours = { id: "req_1", outcome: "ok", licence: "me" };
+  const { chain, told } = chainOf(
+    plugin("writer", { settled: (given) => void seen.push({ ...given }) }),
+    plugin("liar", { settled: (given) => void Object.assign(given, { id: null, licence: {} }) }),
+  );
+  chain.settled({ ...ours } as never, undefined);
+  expect(seen).toEqual([ours]);
+  expect(told("liar")).toHaveLength(1);
+});
+
+test("an exchange that a plugin left broken can still be told its failure", async () => {
+  const lies: ((exchange: never) => void)[] = [
+    (exchange: { turn: unknown }) => void Object.assign(exchange, { turn: null }),
+    (exchange: { turn: object }) => void Object.freeze(exchange.turn),
+    (exchange: { turn: { me?: unknown } }) => void Object.assign(exchange.turn, { metadata: exchange.turn }),
+    (exchange: { turn: object }) => void Object.assign(exchange.turn, { metadata: { n: 1n } }),
+    (exchange: { turn: object }) => void Object.assign(exchange.turn, { input: new Array(2) }),
+    (exchange: object) => void Object.assign(exchange, { answerHeaders: null, dropped: null }),
+    (exchange: object) => void Object.assign(exchange, { upstream: null }),
+    (exchange: { dropped: Set<unknown> }) => void exchange.dropped.add(Symbol("no path")),
+  ];
+  for (const turn of lies as never as ((exchange: unknown) => void)[])
+    for (const onError of ["fail", "skip"] as const) {
+      const { chain, told } = chainOf(plugin("liar", { turn }, { onError }));
+      const exchange = exchangeOf({});
+      const before = JSON.stringify(exchange.turn);
+      const code = await codeOf(() => chain.turn(exchange));
+      expect(code).toBe(onError === "fail" ? "plugin_failed" : "nothing thrown");
+      expect(JSON.stringify(exchange.turn)).toBe(before);
+      expect(Object.isExtensible(exchange.turn)).toBe(true);
+      expect([...exchange.dropped, ...exchange.answerHeaders.keys()]).toEqual([]);
+      expect(told("liar")).toHaveLength(1);
+    }
+});
+
+test("an event hook that takes the exchange's parts away is named, and they are there again", () => {
+  const handle = (_event: Event, exchange: object) =>
+    void Object.assign(exchange, { turn: null, signal: null, principal: null, answerHeaders: null });
+  const { chain, told } = chainOf(plugin("liar", { events: { types: "all", handle: handle as never } }));
+  const exchange = exchangeOf({});
+  const { turn, signal, principal } = exchange;
+  expect(chain.events(delta("x"), exchange)).toBeUndefined();
+  expect([exchange.turn, exchange.signal, exchange.principal]).toEqual([turn, signal, principal]);
+  expect(told("liar")).toHaveLength(1);
+});
+
+test("an answer with items that no dialect could read is the plugin's error", async () => {
+  for (const output of [[null], [5], [{ type: "message", content: [null] }], [{ type: "message", content: "x" }]]) {
+    const { chain, told } = chainOf(
+      plugin("liar", { answer: () => ({ output }), turn: () => ({ response: { output } }) as never }),
+    );
+    expect(await chain.answer({ output: [] }, exchangeOf({}))).toEqual({ output: [] });
+    expect(await chain.turn(exchangeOf({}))).toBeUndefined();
+    expect(told("liar")).toHaveLength(2);
+  }
+});

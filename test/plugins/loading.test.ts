@@ -393,3 +393,38 @@ test("its files are known: what a file imports by path, and all of a folder but 
   ]);
   expect(inside(whole.folders)).toEqual(["$", "$/lib", "$/sub", "$/sub/deep"]);
 });
+
+describe("a plugin that would end or break the server is refused by name:", () => {
+  const HEAD = 'export default { name: "p", apiVersion: 1, setup: () =>';
+
+  test("process.exit at its top level", async () => {
+    const { path } = folder({ "a.ts": `process.exit(7);\n${PLUGIN}` });
+    await expect(loadPlugin(join(path, "a.ts"))).rejects.toThrow(/a\.ts: .*process\.exit was called by a plugin/);
+  });
+
+  test("process.exit in a hook", async () => {
+    const { path } = folder({ "a.ts": `${HEAD} ({ turn() { process.exit(0); } }) };` });
+    const loaded = await loadPlugin(join(path, "a.ts"));
+    const hooks = setUp(loaded);
+    expect(() => hooks.turn?.({} as never)).toThrow("process.exit was called by a plugin");
+    loaded.container.dispose();
+  });
+
+  test("a top level that throws nothing with words", async () => {
+    const { path } = folder({ "a.ts": "throw null;" });
+    await expect(loadPlugin(join(path, "a.ts"))).rejects.toThrow(/a\.ts: threw while it was loaded/);
+  });
+
+  test.each<[string, string, RegExp]>([
+    ["a setup that throws null", "{ throw null; }", /plugin p: its setup threw null/],
+    ["a hook that is no function", "({ turn: 5 })", /plugin p: its turn hook is a number; legal is a function/],
+    ["dialects that are no list", "({ dialects: 5 })", /plugin p: its dialects are a number; legal is a list/],
+    ["events of another form", "({ events: { types: 5, handle() {} } })", /plugin p: its events hook has another form/],
+    ["events that are null", "({ events: null })", /plugin p: its events hook has another form/],
+  ])("%s", async (_, setup, message) => {
+    const { path } = folder({ "a.ts": `${HEAD} ${setup} };` });
+    const loaded = await loadPlugin(join(path, "a.ts"));
+    expect(() => setUp(loaded)).toThrow(message);
+    loaded.container.dispose();
+  });
+});

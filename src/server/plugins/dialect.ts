@@ -16,8 +16,10 @@ export function watched(dialect: Dialect, link: Link): Dialect {
     try {
       const value = what();
       const wrong = fault(value);
-      if (wrong === undefined) return value;
-      throw new TypeError(wrong);
+      if (wrong !== undefined) throw new TypeError(wrong);
+      const tally = link.tally("dialect");
+      if (tally.row > 0) tally.row = 0;
+      return value;
     } catch (thrown) {
       throw link.fatal("dialect", { id }, thrown);
     }

@@ -99,8 +99,8 @@ function replyFault(value: unknown): string | undefined {
   const { text, response, events } = value;
   if (typeof text === "string") return undefined;
   if (isObject(response))
-    return Array.isArray(response.output) && response.output.every(isObject)
-      ? undefined
+    return Array.isArray(response.output)
+      ? itemsFault("its reply's response", response.output)
       : "its reply's response has no output; legal: a list of items";
   if (isObject(events) || Array.isArray(events)) {
     const source = events as Partial<AsyncIterable<unknown> & Iterable<unknown>>;
@@ -109,11 +109,25 @@ function replyFault(value: unknown): string | undefined {
   return `it returned ${kindOf(value)}; ${legal}`;
 }
 
-function exchangeFault({ turn, effort, upstreamName }: Exchange): string | undefined {
+/** The items of an answer, as far as every dialect looks into them. */
+function itemsFault(of: string, output: readonly unknown[]): string | undefined {
+  for (const [at, item] of output.entries()) {
+    if (!isObject(item)) return `${of} has ${kindOf(item)} as output[${at}]; legal: an item`;
+    const { content } = item;
+    if (content !== undefined && content !== null && !(Array.isArray(content) && [...content].every(isObject)))
+      return `${of} has ${kindOf(content)} as output[${at}].content; legal: a list of parts`;
+  }
+  return undefined;
+}
+
+function exchangeFault({ turn, effort, upstreamName, dropped, session }: Exchange): string | undefined {
   if (effort !== undefined && typeof effort !== "string")
     return `it left the effort as ${kindOf(effort)}; legal: a text`;
   if (upstreamName !== undefined && typeof upstreamName !== "string")
     return `it left upstreamName as ${kindOf(upstreamName)}; legal: a text`;
+  if (![...dropped].every((path) => typeof path === "string"))
+    return "it left something in exchange.dropped that is no text; legal: paths";
+  if (typeof session?.id !== "string") return `it left session.id as ${kindOf(session?.id)}; legal: it is not changed`;
   return turnFault(turn);
 }
 
@@ -121,9 +135,10 @@ function exchangeFault({ turn, effort, upstreamName }: Exchange): string | undef
 function turnFault(turn: unknown): string | undefined {
   const left = (path: string, value: unknown, legal: string) => `it left ${path} as ${kindOf(value)}; legal: ${legal}`;
   if (!isObject(turn)) return left("the turn", turn, "an object");
+  if (!Object.isExtensible(turn)) return "it left the turn frozen; others change it after it";
   const { model, input, tools, instructions, reasoning, text, include } = turn as Turn;
   if (typeof model !== "string") return left("turn.model", model, "a text");
-  if (!Array.isArray(input) || !input.every(isObject)) return left("turn.input", input, "a list of items");
+  if (!Array.isArray(input) || ![...input].every(isObject)) return left("turn.input", input, "a list of items");
   if (tools !== undefined && tools !== null && !(Array.isArray(tools) && tools.every(isTool)))
     return left("turn.tools", tools, "a list of tools, each with a type");
   for (const [name, value] of Object.entries({ reasoning, text }))
@@ -132,6 +147,23 @@ function turnFault(turn: unknown): string | undefined {
     return left("turn.instructions", instructions, "a text");
   if (include !== undefined && include !== null && !Array.isArray(include))
     return left("turn.include", include, "a list of texts");
+  return undefined;
+}
+
+/** Objects in objects in a value, at most; a circle has no end. */
+const DEEPEST = 500;
+
+/** What of a value JSON cannot say; the rest of what JSON does not know is left out of it. */
+export function unsayable(name: string, value: unknown, depth = 0): string | undefined {
+  if (typeof value === "bigint") return `it left a bigint in ${name}, which JSON cannot say`;
+  if (typeof value !== "object" || value === null) return undefined;
+  if (depth === DEEPEST) return `it left ${name} as a circle, or deeper than ${DEEPEST} objects; JSON cannot say it`;
+  if (typeof (value as Fields).toJSON === "function")
+    return `it left something with a toJSON in ${name}; legal: plain values`;
+  for (const key of Object.keys(value)) {
+    const wrong = unsayable(name, (value as Fields)[key], depth + 1);
+    if (wrong !== undefined) return wrong;
+  }
   return undefined;
 }
 
@@ -144,6 +176,7 @@ export function madeFault(made: readonly unknown[], event: Event): string | unde
     if (one === event) continue;
     const { type } = one;
     if (typeof type !== "string" || !/^[^\s]+$/.test(type)) return "it returned an Event without a type";
+    if (!(one.raw instanceof Uint8Array)) return "it returned an Event without its bytes; legal is Event.of";
     if (TERMINAL.has(type) && at !== made.length - 1) return `it returned an event after ${type}`;
     if (TERMINAL.has(type) && !TERMINAL.has(event.type)) return `it made ${type} of ${event.type || "a comment"}`;
   }
@@ -155,7 +188,7 @@ export function madeFault(made: readonly unknown[], event: Event): string | unde
 
 export function responseFault(value: unknown): string | undefined {
   if (value === undefined) return undefined;
-  if (isObject(value) && Array.isArray(value.output)) return undefined;
+  if (isObject(value) && Array.isArray(value.output)) return itemsFault("the response", value.output);
   return `it returned ${isObject(value) ? "an object without output" : kindOf(value)}; legal: a Response object, or nothing`;
 }
 

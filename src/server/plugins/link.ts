@@ -148,16 +148,19 @@ export class Link {
     tally.calls++;
     const began = performance.now();
     let value: T | PromiseLike<T>;
+    let waits: boolean;
     try {
       value = run();
+      // Asking may run code of the plugin too.
+      waits = isPromise(value);
     } catch (thrown) {
       tally.ms += this.#measured(hook, subject, began);
       return this.threw(hook, subject, thrown);
     }
     const took = this.#measured(hook, subject, began);
-    if (isPromise(value)) return this.#awaited(hook, subject, value, began, fault);
+    if (waits) return this.#awaited(hook, subject, value as PromiseLike<T>, began, fault);
     tally.ms += took;
-    return this.#judged(hook, subject, value, fault);
+    return this.#judged(hook, subject, value as T, fault);
   }
 
   async #awaited<T>(
@@ -188,7 +191,7 @@ export class Link {
   }
 
   #judged<T>(hook: HookName, subject: Subject, value: T, fault: (value: unknown) => string | undefined) {
-    const wrong = fault(value);
+    const wrong = faultIn(value, fault);
     if (wrong !== undefined) return this.threw(hook, subject, new TypeError(wrong));
     const tally = this.tally(hook);
     if (tally.row > 0) tally.row = 0;
@@ -200,8 +203,8 @@ export class Link {
     const what = decisionIn(thrown, this.secrets);
     if (what instanceof Failure) throw what;
     const failure = this.failed(hook, subject, what);
-    if (this.policy === "fail") throw failure;
     subject.undo?.();
+    if (this.policy === "fail") throw failure;
     return SKIPPED;
   }
 
@@ -224,11 +227,7 @@ export class Link {
   }
 
   #told(error: unknown, { id, keys = [] }: Subject): Record<string, unknown> {
-    const stack = error instanceof Error && !(error instanceof TypeError && error.message.startsWith("it "));
-    return hide({ id, error: textOf(error), ...(stack && { stack: (error as Error).stack }) }, [
-      ...this.secrets,
-      ...keys,
-    ]);
+    return hide({ id, ...wordsOf(error) }, [...this.secrets, ...keys]);
   }
 
   /** An error of the plugin came when no call of ours was there to catch it. */
@@ -371,20 +370,32 @@ function orLeft<T>(promise: PromiseLike<T>, signal: AbortSignal | undefined): Pr
 
 /** A failure that can be told is a decision; one that cannot is as good as any other error. */
 function decisionIn(thrown: unknown, secrets: readonly string[]): unknown {
-  if (!(thrown instanceof Failure)) return thrown;
-  const wrong = failureFault(thrown, secrets);
-  return wrong === undefined ? thrown : new TypeError(wrong);
+  const wrong = faultIn(thrown, (one) => (one instanceof Failure ? failureFault(one, secrets) : ""));
+  if (wrong === "" || wrong === undefined) return thrown;
+  return new TypeError(wrong);
+}
+
+/** What is wrong with a value of a plugin's. Looking at it may run code of the plugin: a getter, a Proxy's trap. */
+export function faultIn(value: unknown, fault: (value: unknown) => string | undefined): string | undefined {
+  try {
+    return fault(value);
+  } catch {
+    return "it gave something that throws when it is looked at";
+  }
 }
 
 export function isPromise(value: unknown): value is PromiseLike<unknown> {
   return typeof (value as { then?: unknown } | null | undefined)?.then === "function";
 }
 
-/** What was thrown, in one line; even an object whose own text throws. */
-function textOf(error: unknown): string {
+/** What was thrown, in one line, and where; even of an object whose own text throws. */
+function wordsOf(error: unknown): { error: string; stack?: string } {
   try {
-    return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+    if (!(error instanceof Error)) return { error: String(error) };
+    const { name, message, stack } = error;
+    const ours = error instanceof TypeError && message.startsWith("it ");
+    return { error: `${name}: ${message}`, ...(stack && !ours && { stack: String(stack) }) };
   } catch {
-    return "something without a text";
+    return { error: "something without a text" };
   }
 }

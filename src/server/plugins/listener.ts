@@ -4,7 +4,7 @@ import type { Event } from "../../core/event.ts";
 import type { Exchange, Hooks } from "../../core/hooks.ts";
 import { madeFault } from "./legal.ts";
 import { SPIN } from "./limit.ts";
-import type { Link, Tally } from "./link.ts";
+import { faultIn, type Link, type Tally } from "./link.ts";
 
 /** One in so many calls is timed, and stands for the others. */
 const SAMPLE = 16;
@@ -45,18 +45,31 @@ export class Listener {
   hear(event: Event, exchange: Exchange): readonly Event[] | undefined {
     const { link } = this;
     if (link.off) throw link.refusal();
+    const { turn, signal, principal, answerHeaders, wants, values } = exchange;
     let made: unknown;
     try {
       made = this.alone ? this.#aside(event, exchange) : this.#timed(event, exchange);
     } catch (thrown) {
       return this.#failed(thrown, exchange);
     }
+    if (
+      exchange.turn !== turn ||
+      exchange.signal !== signal ||
+      exchange.principal !== principal ||
+      exchange.answerHeaders !== answerHeaders ||
+      exchange.wants !== wants ||
+      exchange.values !== values
+    ) {
+      // Too late to mean anything, and the rest of the way goes by them.
+      Object.assign(exchange, { turn, signal, principal, answerHeaders, wants, values });
+      return this.#failed(new TypeError("it changed the exchange; legal in an event hook: events"), exchange);
+    }
     if (made === undefined || made === event) {
       if (this.#tally.row > 0) this.#tally.row = 0;
       return undefined;
     }
-    const list = made === null ? [] : Array.isArray(made) ? (made as Event[]) : [made as Event];
-    const wrong = madeFault(list, event);
+    const list = made === null ? [] : Array.isArray(made) ? ([...made] as Event[]) : [made as Event];
+    const wrong = faultIn(list, () => madeFault(list, event));
     if (wrong !== undefined) return this.#failed(new TypeError(wrong), exchange);
     this.#tally.row = 0;
     return list;

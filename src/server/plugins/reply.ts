@@ -10,7 +10,7 @@ import { Deadline } from "../../upstream/deadline.ts";
 import type { Answer } from "../../upstream/index.ts";
 import { eventsOfWhole } from "../../upstream/whole.ts";
 import { TimeOver } from "./limit.ts";
-import type { Link } from "./link.ts";
+import { faultIn, type Link } from "./link.ts";
 
 const TERMINAL = new Set(["response.completed", "response.incomplete", "response.failed"]);
 
@@ -27,7 +27,13 @@ export interface ReplySetting {
 
 /** Of no account, with no headers of an upstream. */
 export function answerOf(reply: Reply, setting: ReplySetting): Answer {
-  return { account: "", headers: new Headers(), events: new ReplyEvents(iteratorOf(reply, setting), setting) };
+  let source: Source;
+  try {
+    source = iteratorOf(reply, setting);
+  } catch (thrown) {
+    throw setting.link.fatal("reply", { id: setting.id }, thrown);
+  }
+  return { account: "", headers: new Headers(), events: new ReplyEvents(source, setting) };
 }
 
 /** The whole Response object of a reply. */
@@ -114,13 +120,16 @@ class ReplyEvents implements AsyncGenerator<Event[], undefined, undefined> {
       throw this.#setting.signal.aborted ? thrown : this.#failed(thrown);
     }
     this.#begun = true;
-    const wrong = faultOf(step);
+    const wrong = faultIn(step, faultOf);
     if (wrong !== undefined) {
       void this.return();
       throw this.#failed(new TypeError(wrong));
     }
     const event = step.value as Event;
-    if (TERMINAL.has(event.type)) void this.return();
+    if (TERMINAL.has(event.type)) {
+      this.#setting.link.tally("reply").row = 0;
+      void this.return();
+    }
     return { done: false, value: [event] };
   }
 
@@ -163,7 +172,6 @@ function faultOf(step: unknown): string | undefined {
   const { done, value } = step as IteratorResult<unknown>;
   if (done) return "its reply ended before response.completed, response.incomplete or response.failed";
   if (!(value instanceof Event)) return "its reply gave something that is no Event";
-  return typeof value.type === "string" && /^\S+$/.test(value.type)
-    ? undefined
-    : "its reply gave an Event without a type";
+  if (typeof value.type !== "string" || !/^\S+$/.test(value.type)) return "its reply gave an Event without a type";
+  return value.raw instanceof Uint8Array ? undefined : "its reply gave an Event without its bytes; legal is Event.of";
 }
