@@ -1,6 +1,6 @@
 // Compacts by itself: histories that would overflow the window, or that did, for clients that know nothing of compaction.
 
-import { type Exchange, type Failure, type Host, type Item, type ValueKey, valueKey } from "codexd/plugin";
+import { type Exchange, Failure, type Host, type Item, type ValueKey, valueKey } from "codexd/plugin";
 import { cutOf, Folder, type Make } from "./fold.ts";
 import { digests, headOf, indexAfter, isCompaction, isCounted } from "./history.ts";
 import { Measure } from "./measure.ts";
@@ -23,6 +23,16 @@ const TAIL = 1 / 4;
 const ROUNDS = 4;
 /** Counts are estimates: of a size that was once taken, so much is sure to be taken again. */
 const SURE = 0.75;
+
+/** What goes by, with time or with the operator's help. */
+const PASSING = new Set([
+  ...["rate_limit", "quota", "overloaded", "upstream_credential", "transport", "upstream_timeout", "stream_broken"],
+]);
+
+function isPassing(thrown: unknown): boolean {
+  if (!(thrown instanceof Failure)) return false;
+  return PASSING.has(thrown.kind) || (thrown.upstream?.status ?? 0) >= 500;
+}
 
 const NOTHING = { used: undefined, began: undefined, making: false };
 const HEADER = "x-codexd-compacted";
@@ -117,8 +127,8 @@ export class Automatic {
     this.#host.log.warn("a conversation could not be compacted", { id: exchange.id, error: String(failed) });
     if (used) exchange.answerHeaders.set(HEADER, "reused");
     else exchange.answerHeaders.delete(HEADER);
-    // Untold, the turn may still fit; told once, the upstream's own words are the truth.
-    if (refused) throw refused;
+    // Untold, the turn may still fit. Told once, what a moment mends is worth another try; else the upstream's own words are the truth.
+    if (refused) throw isPassing(failed) ? failed : refused;
   }
 
   /**

@@ -294,6 +294,47 @@ test("a chain of stored responses grows beyond the window, and goes on", async (
   expect(data.length).toBeGreaterThan(45);
 });
 
+test("what keeps a conversation from being compacted for a moment is told, not that it is too long for ever", async () => {
+  let isBusy = true;
+  const answer = (text: string) => {
+    const item = { type: "message", id: "msg_1", role: "assistant", content: [{ type: "output_text", text }] };
+    const last = { type: "response.completed", response: { id: "resp_1", status: "completed", output: [item] } };
+    const headers = { "content-type": "text/event-stream" };
+    return new Response(`event: ${last.type}\ndata: ${JSON.stringify(last)}\n\n`, { headers });
+  };
+  const refuse = (status: number, code: string, headers = {}) =>
+    Response.json({ error: { code, message: code } }, { status, headers });
+  const server = Bun.serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    async fetch(request) {
+      if (request.method !== "POST") return Response.json({ data: [] });
+      const body = await request.text();
+      if (!request.url.endsWith("/responses") || body.includes("compaction_trigger")) return refuse(404, "not_found");
+      if (!body.includes("Summarise this conversation"))
+        return body.length > 40_000 ? refuse(400, "context_length_exceeded") : answer("done");
+      return isBusy ? refuse(429, "rate_limit_exceeded", { "retry-after": "1" }) : answer("short");
+    },
+  });
+  const baseUrl = `http://127.0.0.1:${server.port}/v1`;
+  const upstreams = { up: { kind: "openai", baseUrl, accounts: [{ apiKey: "sk-upstream" }] } };
+  const plugins = ["auth", "model-effort", "translate", "usage-log", { compact: { auto: true } }];
+  await using gateway = await startGateway({ config: { upstreams, plugins, limits: { retries: 0 } } });
+  const messages = Array.from({ length: 9 }, (_, at) => ({
+    role: at % 2 ? "assistant" : "user",
+    content: "some words ".repeat(500),
+  }));
+  const body = JSON.stringify({ model: "gpt-5.5", messages });
+  const ask = () => fetch(`${gateway.base}/v1/chat/completions`, { method: "POST", body });
+  const busy = await ask();
+  expect([busy.status, busy.headers.get("retry-after")]).toEqual([429, "1"]);
+  isBusy = false;
+  await Bun.sleep(1100);
+  const again = await ask();
+  expect([again.status, again.headers.get("x-codexd-compacted")]).toEqual([200, "new"]);
+  await server.stop(true);
+});
+
 test("off, nothing is compacted, counted or told", async () => {
   await using it = await starting(upstreams[0], { plugins: chain({}) });
   const talk = new Talk(it);
