@@ -28,8 +28,8 @@ function setUp(plugin: Plugin<never>, setup: () => unknown): unknown {
   try {
     return setup();
   } catch (error) {
-    if (error instanceof Error) throw error;
-    throw new Error(`plugin ${plugin.name}: its setup threw ${nameOf(error)}`);
+    const words = error instanceof Error ? `: ${error.message}` : ` ${nameOf(error)}`;
+    throw new Error(`plugin ${plugin.name}: its setup threw${words}`, { cause: error });
   }
 }
 

@@ -417,6 +417,7 @@ describe("a plugin that would end or break the server is refused by name:", () =
 
   test.each<[string, string, RegExp]>([
     ["a setup that throws null", "{ throw null; }", /plugin p: its setup threw null/],
+    ["a setup that throws", '{ throw new Error("no table"); }', /plugin p: its setup threw: no table/],
     ["a hook that is no function", "({ turn: 5 })", /plugin p: its turn hook is a number; legal is a function/],
     ["dialects that are no list", "({ dialects: 5 })", /plugin p: its dialects are a number; legal is a list/],
     ["events of another form", "({ events: { types: 5, handle() {} } })", /plugin p: its events hook has another form/],

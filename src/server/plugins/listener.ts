@@ -45,7 +45,7 @@ export class Listener {
   hear(event: Event, exchange: Exchange): readonly Event[] | undefined {
     const { link } = this;
     if (link.off) throw link.refusal();
-    const { turn, signal, principal, answerHeaders, wants, values } = exchange;
+    const { turn, signal, principal, answerHeaders, wants } = exchange;
     let made: unknown;
     try {
       made = this.alone ? this.#aside(event, exchange) : this.#timed(event, exchange);
@@ -57,11 +57,10 @@ export class Listener {
       exchange.signal !== signal ||
       exchange.principal !== principal ||
       exchange.answerHeaders !== answerHeaders ||
-      exchange.wants !== wants ||
-      exchange.values !== values
+      exchange.wants !== wants
     ) {
       // Too late to mean anything, and the rest of the way goes by them.
-      Object.assign(exchange, { turn, signal, principal, answerHeaders, wants, values });
+      Object.assign(exchange, { turn, signal, principal, answerHeaders, wants });
       return this.#failed(new TypeError("it changed the exchange; legal in an event hook: events"), exchange);
     }
     if (made === undefined || made === event) {

@@ -29,7 +29,7 @@ function restore<K extends "effort" | "upstreamName">(exchange: Exchange, name: 
 const FIXED = [
   ...(["id", "dialect", "operation", "headers", "principal", "signal", "codexClient", "stream", "strict"] as const),
   ...(["reasoning", "wants", "session", "askedModel", "dropped", "answerHeaders"] as const),
-  ...(["upstream", "values", "log"] as const),
+  "upstream" as const,
 ];
 
 export interface Fixed {
