@@ -67,8 +67,10 @@ async function copyStore(flags: StoreFlags & { to: string }): Promise<void> {
     // What waits in journals is a part of it.
     await from.receipts.last(1);
     // First: what it seals must never be there without it.
-    await addKeys(to.engine, place.data, from.keys);
-    const copied = await copy(from.engine, to.engine, { onPass: tell });
+    const begin = () => addKeys(to.engine, place.data, from.keys);
+    const copied = await copy(from.engine, to.engine, { begin, onPass: tell }).catch((error: Error) => {
+      throw new Error(`cannot copy to ${to.place}: ${error.message}`);
+    });
     report(copied, { from: from.place, to: to.place, json: flags.json === true });
   } finally {
     await to.engine.close();

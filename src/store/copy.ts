@@ -20,6 +20,8 @@ export interface Copied {
 export interface CopyOptions {
   /** Told after each pass how many receipts it found. */
   onPass?(pass: number, receipts: number): void | Promise<void>;
+  /** Done before anything is written, and not at all where the other database is somebody else's. */
+  begin?(): Promise<void>;
 }
 
 /** Receipts that come in while a pass runs, few enough for the last one to take while writers wait. */
@@ -30,7 +32,9 @@ const PAGE = 500;
 const MARGIN = 10_000_000;
 
 /** Once more is always right: what is there is not written twice, and what was left out is made up for. */
-export async function copyStore(from: Engine, to: Engine, { onPass }: CopyOptions = {}): Promise<Copied[]> {
+export async function copyStore(from: Engine, to: Engine, { begin, onPass }: CopyOptions = {}): Promise<Copied[]> {
+  await refuseOthers(from, to);
+  await begin?.();
   const copy = new Copy(to);
   for (let pass = 1; pass <= PASSES; pass++) {
     const receipts = await copy.pass(from);
@@ -44,6 +48,16 @@ export async function copyStore(from: Engine, to: Engine, { onPass }: CopyOption
     await copy.prune(source);
     return await copy.count(source);
   });
+}
+
+/** A licence is never forgotten and never gets another key, so one that is not here has a server of its own: its rows would be overwritten. */
+async function refuseOthers(from: Engine, to: Engine): Promise<void> {
+  const licences = (engine: Engine) => engine.all<{ id: string; digest: string }>("select id, digest from licences");
+  const here = new Map((await licences(from)).map(({ id, digest }) => [id, digest]));
+  const others = (await licences(to)).filter(({ id, digest }) => here.get(id) !== digest).map(({ id }) => id);
+  if (others.length === 0) return;
+  const some = others.slice(0, 5).join(", ") + (others.length > 5 ? ` and ${others.length - 5} more` : "");
+  throw new Error(`it is in use by others, for it has licences that are not here: ${some}; nothing was written`);
 }
 
 class Copy {

@@ -124,6 +124,16 @@ describe.each(WAYS)("$name", (way: (typeof WAYS)[number]) => {
     expect((await to.licences.get("ci"))?.revokedAt).toBeNumber();
   });
 
+  test("what others have in use is left as it is, and the operator told", async () => {
+    await using from = await open(await way.from.place());
+    await using to = await open(await way.to.place());
+    await furnish(from);
+    await to.licences.create({ id: "ci", requestsPerMinute: 3 });
+    const before = await content(to.engine);
+    await expect(copyStore(from.engine, to.engine)).rejects.toThrow(/licences that are not here: ci; nothing was/);
+    expect(await content(to.engine)).toEqual(before);
+  });
+
   test("sums of hours whose receipts are no longer kept come along", async () => {
     await using from = await open(await way.from.place());
     await using to = await open(await way.to.place());
