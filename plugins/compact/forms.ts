@@ -96,7 +96,7 @@ function withoutCompaction(): Failure {
 
 /** The conversation without the wish to compact it. */
 export function untriggered(turn: Turn): Turn {
-  return isTrigger(turn.input.at(-1)) ? { ...turn, input: turn.input.slice(0, -1) } : turn;
+  return turn.input.some(isTrigger) ? { ...turn, input: turn.input.filter((item) => !isTrigger(item)) } : turn;
 }
 
 /** The refusal names the form as something that does not exist. `at`: the place of the trigger in the input. */

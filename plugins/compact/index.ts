@@ -62,7 +62,7 @@ export const compact = definePlugin<Static<typeof Options> | undefined>({
     return {
       operations: ["compact"],
       upstream(exchange) {
-        passOver(exchange);
+        compaction.passOver(exchange);
         return exchange.turn.input.some(isOwn) ? compaction.open(exchange).then(() => hook(exchange)) : hook(exchange);
       },
       recover: (failure, exchange) =>
@@ -71,13 +71,14 @@ export const compact = definePlugin<Static<typeof Options> | undefined>({
   },
 });
 
-/** Only at the end does a trigger ask for something; one with anything after it would be refused by who knows none. */
-function passOver({ turn, dropped }: Exchange): void {
+/** Only at the end does a trigger ask for something. */
+function passOver({ turn, dropped }: Exchange): boolean {
   const last = turn.input.length - 1;
   const isOver = (item: Item, at: number) => at < last && isTrigger(item);
-  if (!turn.input.some(isOver)) return;
+  if (!turn.input.some(isOver)) return false;
   for (const [at, item] of turn.input.entries()) if (isOver(item, at)) dropped.add(`input[${at}]`);
   turn.input = turn.input.filter((item, at) => !isOver(item, at));
+  return true;
 }
 
 class Compaction {
@@ -91,6 +92,11 @@ class Compaction {
     this.#forms = new Forms(host);
     this.#sealer = new Sealer(host.store);
     this.#summarises = summarises;
+  }
+
+  /** Where a trigger is known, one that the conversation went on from stays: what went up once stays as it was. */
+  passOver(exchange: Exchange): void {
+    if (this.#forms.has(exchange.upstream as Server, "trigger") === false) passOver(exchange);
   }
 
   /** Puts what our own compactions say into their places. One that cannot be opened any more is left out, and told. */
@@ -157,6 +163,7 @@ class Compaction {
     const { turn, upstream, dropped } = exchange;
     if (isTrigger(turn.input.at(-1)) && upstream)
       this.#forms.refused(upstream, "trigger", failure, turn.input.length - 1);
+    if (failure.message.includes("compaction_trigger") && passOver(exchange)) return true;
     if (failure.code !== "invalid_encrypted_content" || !turn.input.some(isCompaction)) return false;
     for (const [at, item] of turn.input.entries()) if (isCompaction(item)) dropped.add(`input[${at}]`);
     turn.input = turn.input.filter((item) => !isCompaction(item));
