@@ -74,22 +74,33 @@ export function mayUse({ models }: Principal, slug: string): boolean {
  * rebinding): then `Host` must be a loopback name, and `Origin`, if any, too.
  */
 function refuseStrangers(headers: Headers): void {
-  const host = headers.get("host");
-  if (host !== null && !LOOPBACK_NAMES.test(host)) {
+  if (!hasOwnHost(headers)) {
     throw new Failure("invalid_request", {
       code: "invalid_request",
       message:
         "without a licence this server answers only to localhost, 127.0.0.1 and [::1] as Host; create a licence to use other names",
     });
   }
-  const origin = headers.get("origin");
-  // `null` is what a sandboxed frame of any page sends.
-  if (origin !== null && !LOOPBACK_NAMES.test(origin.replace(/^https?:\/\//i, ""))) {
+  if (!hasOwnOrigin(headers)) {
     throw new Failure("permission", {
       code: "origin_not_allowed",
       message: "without a licence this server does not answer pages of other origins",
     });
   }
+}
+
+/** Whether no page of others can have sent it, so that it may be trusted for coming from this very host. */
+export const isOwn = (headers: Headers): boolean => hasOwnHost(headers) && hasOwnOrigin(headers);
+
+function hasOwnHost(headers: Headers): boolean {
+  const host = headers.get("host");
+  return host === null || LOOPBACK_NAMES.test(host);
+}
+
+/** `null` is what a sandboxed frame of any page sends. */
+function hasOwnOrigin(headers: Headers): boolean {
+  const origin = headers.get("origin");
+  return origin === null || LOOPBACK_NAMES.test(origin.replace(/^https?:\/\//i, ""));
 }
 
 /** A `Host` that is not exactly one name is refused before anything else looks at it. */

@@ -3,7 +3,7 @@
 import { Failure, failureOf } from "../core/failure.ts";
 import type { Principal } from "../core/hooks.ts";
 import { accountGauges } from "./account-gauges.ts";
-import { authenticate, isOneHost, requireAdmin } from "./admission.ts";
+import { authenticate, isOneHost, isOwn, requireAdmin } from "./admission.ts";
 import { openaiDialect } from "./envelope.ts";
 import type { Gateway } from "./gateway.ts";
 import type { Metrics } from "./metrics.ts";
@@ -122,7 +122,7 @@ async function guarded(
   const peer = around.peerOf(request);
   let principal: Principal | undefined;
   try {
-    if (url.pathname !== "/metrics" || !isDirectLoopback(request.headers, peer)) {
+    if (url.pathname !== "/metrics" || !isOwn(request.headers) || !isDirectLoopback(request.headers, peer)) {
       principal = await authenticate(request, url, peer, gateway, around.loopback);
       requireAdmin(principal, url.pathname);
     }

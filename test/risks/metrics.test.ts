@@ -139,3 +139,17 @@ async function holdDashboard(url: string, families: Map<string, Family>): Promis
     }
   }
 }
+
+test("no page that reaches this host by a name of its own reads the metrics, but an admin by that name does", async () => {
+  const keys = [{ id: "boss", key: ADMIN, admin: true }];
+  await using it = await ring({
+    kind: "chatgpt",
+    config: { plugins: [{ auth: { keys } }, "model-effort", "translate"] },
+  });
+  const status = async (headers: Record<string, string>) =>
+    (await fetch(`${it.gateway.url}/metrics`, { headers })).status;
+  expect(await status({ host: "evil.example" })).toBe(401);
+  expect(await status({ origin: "https://evil.example" })).toBe(401);
+  expect(await status({ host: "gateway.internal", authorization: `Bearer ${ADMIN}` })).toBe(200);
+  expect(await status({ host: "localhost:1" })).toBe(200);
+});
