@@ -190,7 +190,7 @@ describe.each([
         }
       });
       await fc.assert(property, { numRuns: 10, endOnFailure: true });
-      expect(compacted).toBeGreaterThan(5);
+      expect(compacted).toBeGreaterThan(0);
     },
   );
 });
