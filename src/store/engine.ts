@@ -23,3 +23,13 @@ export interface Near {
   /** Another number than before once another process has written. */
   version(): number;
 }
+
+/** Whether nobody was there to answer, as while a server restarts or a disk is full, rather than somebody who refused. */
+export function isAway(error: unknown): boolean {
+  const { code, errno } = error as { code?: unknown; errno?: unknown };
+  if (code === "ERR_POSTGRES_SERVER_ERROR") return /^(08|57P0[123]|53300)/.test(String(errno));
+  return (
+    typeof code === "string" &&
+    /^(ERR_POSTGRES_(CONNECTION|LIFETIME|IDLE)|SQLITE_(BUSY|FULL|READONLY|IOERR|CANTOPEN))/.test(code)
+  );
+}

@@ -1,7 +1,7 @@
 // The engine for several instances: one Postgres, reached through Bun's own client.
 
 import { SQL } from "bun";
-import type { Engine, Value } from "./engine.ts";
+import { type Engine, isAway, type Value } from "./engine.ts";
 
 /** Connections of one process: a gateway asks its store little, and many instances share one server. */
 const POOL = 4;
@@ -186,11 +186,4 @@ function numbered(text: string): string {
     known.set(text, result);
   }
   return result;
-}
-
-/** Whether nobody was there to answer, as while a server restarts, rather than somebody who refused. */
-function isAway(error: unknown): boolean {
-  const { code, errno } = error as { code?: unknown; errno?: unknown };
-  if (code === "ERR_POSTGRES_SERVER_ERROR") return /^(08|57P0[123]|53300)/.test(String(errno));
-  return typeof code === "string" && /^ERR_POSTGRES_(CONNECTION|LIFETIME|IDLE)/.test(code);
 }

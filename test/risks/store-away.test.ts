@@ -31,3 +31,20 @@ test("turns go on while another process holds the file, and no receipt of them i
   expect(JSON.parse((await codexd(["usage", "--json"], { data })).stdout).total.turns).toBe(13);
   expect(it.gateway.stderr().match(/cannot be written/g)).toHaveLength(1);
 }, 60_000);
+
+test("an admin is told that the store is away, not of a conflict nor of a mistake of ours", async () => {
+  const key = "an-admin-licence-of-the-tests";
+  const plugins = [{ auth: { keys: [{ id: "boss", key, admin: true }] } }, "model-effort", "translate"];
+  await using it = await ring({ kind: "chatgpt", config: { plugins } });
+  const headers = { authorization: `Bearer ${key}`, "content-type": "application/json" };
+  using holder = new Database(join(it.gateway.data as string, "codexd.db"));
+  holder.run("begin exclusive");
+  const answer = await fetch(`${it.gateway.url}/admin/licences`, { method: "POST", headers, body: '{"id":"ci"}' });
+  expect([answer.status, await answer.json()]).toEqual([
+    503,
+    { error: expect.objectContaining({ code: "server_is_overloaded" }) },
+  ]);
+  expect(answer.headers.get("retry-after")).not.toBeNull();
+  holder.run("rollback");
+  expect((await fetch(`${it.gateway.url}/admin/licences`, { headers })).status).toBe(200);
+}, 30_000);

@@ -3,6 +3,7 @@
 import { type Checking, check } from "../../config/check.ts";
 import { MOMENT_LEGAL, parseMoment } from "../../config/moment.ts";
 import { Failure, invalid } from "../../core/failure.ts";
+import { isAway } from "../../store/engine.ts";
 import { readJson } from "../body.ts";
 
 export type Json = Record<string, unknown>;
@@ -115,5 +116,18 @@ export function missing(message: string): Failure {
 /** What cannot be done as things are, in the words of whoever found out. */
 export function conflict(thrown: unknown): Failure {
   if (thrown instanceof Failure) return thrown;
+  const away = storeAway(thrown);
+  if (away) return away;
   return new Failure("invalid_request", { code: "conflict", status: 409, message: (thrown as Error).message });
+}
+
+/** Undefined for what is not the store's: a mistake of ours stays one. */
+export function storeAway(thrown: unknown): Failure | undefined {
+  if (!isAway(thrown)) return undefined;
+  return new Failure("overloaded", {
+    code: "server_is_overloaded",
+    message: "the store cannot be reached now; turns go on meanwhile; try again in a moment",
+    retryAfter: 2,
+    cause: thrown,
+  });
 }

@@ -3,7 +3,8 @@
 import { Failure } from "../../core/failure.ts";
 import type { Principal } from "../../core/hooks.ts";
 import type { Front } from "../front.ts";
-import { ADMIN_ROUTES, type AdminRoute } from "./routes.ts";
+import { storeAway } from "./describe.ts";
+import { ADMIN_ROUTES, type AdminRequest, type AdminRoute } from "./routes.ts";
 
 /** Undefined when no route of the table is at this path; throws the `Failure` of a wrong method. */
 export async function adminAnswer(
@@ -27,9 +28,17 @@ export async function adminAnswer(
   const { route, params } = chosen;
   if (route.method !== "GET")
     front.gateway.services.log.info("admin", { licence: principal.id, method: route.method, path: url.pathname });
-  const answer = await route.handle({ request, params, query: url.searchParams, principal, front });
+  const answer = await answered(route, { request, params, query: url.searchParams, principal, front });
   // What an operator sees is nobody else's, not even a cache's.
   return answer instanceof Response ? answer : Response.json(answer, { headers: { "cache-control": "no-store" } });
+}
+
+async function answered(route: AdminRoute, asked: AdminRequest): Promise<unknown> {
+  try {
+    return await route.handle(asked);
+  } catch (thrown) {
+    throw storeAway(thrown) ?? thrown;
+  }
 }
 
 function match(pattern: string, path: string): Record<string, string> | undefined {
