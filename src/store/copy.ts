@@ -64,8 +64,6 @@ class Copy {
   readonly #to: Engine;
   readonly #hours = new Hours(`copy-${randomBytes(6).toString("hex")}`);
   readonly #written = new Map<string, number>();
-  /** Keys of what this run has written: what is gone from the source since then must go here too. */
-  readonly #keys = new Map<string, Map<string, Value[]>>();
   #since: number | undefined;
 
   constructor(to: Engine) {
@@ -138,19 +136,16 @@ class Copy {
     const condition = this.#since !== undefined && table.since ? `(${table.since})` : "1 = 1";
     const values: Value[] = this.#since !== undefined && table.since ? [this.#since] : [];
     const key = table.key.join(", ");
-    const written = this.#keys.get(table.name) ?? new Map<string, Value[]>();
-    this.#keys.set(table.name, written);
     for (let last: Value[] | undefined; ; ) {
       const after = last ? `and (${key}) > (${table.key.map(() => "?").join(", ")})` : "";
       const rows = await from.all<Row>(
         `select * from ${table.name} where ${condition} ${after} order by ${key} limit ${PAGE}`,
         [...values, ...(last ?? [])],
       );
+      await this.#note(table, rows);
       await this.#put(table, rows);
-      for (const row of rows) {
-        last = table.key.map((column) => row[column] as Value);
-        written.set(JSON.stringify(last), last);
-      }
+      const end = rows.at(-1);
+      if (end) last = table.key.map((column) => end[column] as Value);
       if (rows.length < PAGE) return;
     }
   }
@@ -173,15 +168,27 @@ class Copy {
     this.#written.set(table, (this.#written.get(table) ?? 0) + rows);
   }
 
-  /** Takes away what was copied and has been removed from the source since. */
+  /** What this run and those before it have brought: whatever of it is gone from the source since then must go here too. */
+  async #note({ name, key }: Table, rows: readonly Row[]): Promise<void> {
+    for (const some of portions(rows))
+      await this.#to.run(
+        `insert into copied (name, key) values ${marks(some.length, 2)} on conflict (name, key) do nothing`,
+        some.flatMap((row) => [name, keyOf(row, key)]),
+      );
+  }
+
+  /** Takes away what was copied, in this run or before, and has been removed from the source since. What others wrote here stays. */
   async prune(from: Engine): Promise<void> {
     for (const { name, key } of TABLES) {
-      const written = this.#keys.get(name);
-      if (!written || written.size === 0) continue;
-      const rows = await from.all<Row>(`select ${key.join(", ")} from ${name}`);
-      for (const row of rows) written.delete(JSON.stringify(key.map((column) => row[column])));
+      const brought = await this.#to.all<{ key: string }>("select key from copied where name = ?", [name]);
+      const gone = new Set(brought.map((row) => row.key));
+      if (gone.size === 0) continue;
+      for (const row of await from.all<Row>(`select ${key.join(", ")} from ${name}`)) gone.delete(keyOf(row, key));
       const where = key.map((column) => `${column} = ?`).join(" and ");
-      for (const values of written.values()) await this.#to.run(`delete from ${name} where ${where}`, values);
+      for (const one of gone) {
+        await this.#to.run(`delete from ${name} where ${where}`, JSON.parse(one) as Value[]);
+        await this.#to.run("delete from copied where name = ? and key = ?", [name, one]);
+      }
     }
   }
 
@@ -198,6 +205,8 @@ class Copy {
 }
 
 type Row = Record<string, Value>;
+
+const keyOf = (row: Row, key: readonly string[]): string => JSON.stringify(key.map((column) => row[column]));
 
 async function* pagesOf(engine: Engine, hour: number): AsyncGenerator<Entry[]> {
   for (let at = hour, uid = ""; ; ) {

@@ -61,6 +61,8 @@ const sqlitePath = (dataDir: string): string => join(dataDir, "codexd.db");
 export async function openStore(dataDir: string, options: StoreOptions = {}): Promise<Store> {
   const { store, log, patience, queue = 10_000 } = options;
   const { engine, place, schema } = await openEngine(dataDir, { store, patience });
+  // Whoever opens it puts it into service: what copies brought is its own from now on.
+  if ((await engine.all("select 1 from copied limit 1")).length > 0) await engine.run("delete from copied");
   const snapshots = new Snapshots(engine);
   const receipts = await openReceipts(engine, { journal: join(dataDir, "journal"), log, queue });
   const [licences, accounts, pins, keys] = await Promise.all([

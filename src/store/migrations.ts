@@ -251,6 +251,8 @@ const STEPS: readonly (readonly Statement[])[] = [
       seen_at bigint not null
     )`,
   ],
+  // Between the runs of a copy something may be removed from the source: what came of it has to be known to be removed too.
+  ["create table copied (name text not null, key text not null, primary key (name, key))"],
 ];
 
 /** Receipts from before there were sums. */

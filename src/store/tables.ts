@@ -58,6 +58,7 @@ export const OWN: readonly string[] = [
   "leases",
   "receipts_kept",
   "kept_keys",
+  "copied",
   "instances",
 ];
 

@@ -124,6 +124,22 @@ describe.each(WAYS)("$name", (way: (typeof WAYS)[number]) => {
     expect((await to.licences.get("ci"))?.revokedAt).toBeNumber();
   });
 
+  test("what is removed between two copies does not come back with the new store, and what was written there stays", async () => {
+    await using from = await open(await way.from.place());
+    await using to = await open(await way.to.place());
+    await furnish(from);
+    await copyStore(from.engine, to.engine);
+    await from.accounts.remove("w");
+    await from.engine.run("delete from kept_responses");
+    await from.engine.run("delete from kept_events");
+    await to.values.set("plugin", "own", 1);
+    const copied = await copyStore(from.engine, to.engine);
+    for (const name of ["accounts", "account_states", "kept_responses", "kept_events"])
+      expect((await content(to.engine))[name], name).toEqual([]);
+    expect(copied.find(({ table }) => table === "accounts")).toMatchObject({ from: 0, to: 0 });
+    expect(await to.values.list("plugin")).toEqual(["key", "own"]);
+  });
+
   test("what others have in use is left as it is, and the operator told", async () => {
     await using from = await open(await way.from.place());
     await using to = await open(await way.to.place());
