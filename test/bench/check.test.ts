@@ -70,6 +70,20 @@ test("workers that are worth too little fail the gate, and so does a receipt too
   ]);
 });
 
+test("a dear usage-log, streams that are not held and small ones held up fail the gate", () => {
+  const samples = [sample("nginx", 10), sample("codexd identity", 12), sample("codexd identity, no usage-log", 10)];
+  const held = [{ arm: "codexd chat", idle: 4999, memory: 41 }];
+  const active = [{ arm: "codexd chat", finished: 999, lost: 1, stalled: 0, longestGap: 1 }];
+  const problems = broken({ ...results(samples), held, active, amongBig: { "codexd chat": [26] } });
+  expect(problems.map((problem) => problem.split(" ").slice(0, 5).join(" "))).toEqual([
+    "usage-log makes an event 1.20",
+    "codexd chat held 4999 of",
+    "codexd chat needs 41.0 MB",
+    "codexd chat finished 999 of",
+    "codexd chat holds small streams",
+  ]);
+});
+
 test("the gate cannot be passed by leaving nginx out", () => {
   expect(broken(results([sample("codexd identity", 10)]))).toContain(
     "nginx was not measured: there is nothing to compare with",

@@ -13,6 +13,12 @@ const EVENTS: Record<string, number> = {
 const BIG = 3;
 /** Requests in a second of two workers, against one. */
 const TWO = 1.7;
+/** CPU for each event with receipts and their log line, against without. */
+const USAGE_LOG = 1.1;
+/** Megabytes of 1,000 idle streams. */
+const IDLE_MB = 40;
+/** Milliseconds that a 400 KB turn may stop 64 small streams for. */
+const AMONG_BIG = 25;
 /** An event may be late by so many times the pace. */
 const LATE = 10;
 const PACE_MS = 20;
@@ -39,6 +45,12 @@ export function broken(results: Results): string[] {
         problems.push(`${arm}, round ${round}: an event was ${figure(load.delay.max / 1000)} ms late`);
     }
   }
+  const withLog = median(
+    all.against("codexd identity", "codexd identity, no usage-log", cpuOfEvents, (on, off) => on / off),
+  );
+  if (withLog > USAGE_LOG + NOISE / 100)
+    problems.push(`usage-log makes an event ${figure(withLog)} × as dear; at most ${USAGE_LOG}`);
+  problems.push(...badlyHeld(results));
   for (const seen of results.observed) {
     const added = addedShare(seen);
     if (added > seen.promised + Math.max(NOISE, noiseOf(seen)))
@@ -49,5 +61,24 @@ export function broken(results: Results): string[] {
   if (!(gain >= TWO)) problems.push(`two workers serve ${figure(gain)} × what one does; at least ${TWO}`);
   if (workers.receipts !== workers.answered)
     problems.push(`two workers wrote ${workers.receipts} receipts of ${workers.answered} answers`);
+  return problems;
+}
+
+function badlyHeld({ held, active, amongBig }: Results): string[] {
+  const problems: string[] = [];
+  for (const { arm, idle, memory } of held.filter(({ arm }) => arm.startsWith("codexd"))) {
+    if (idle < 5000) problems.push(`${arm} held ${idle} of 5,000 idle streams`);
+    if (memory > IDLE_MB) problems.push(`${arm} needs ${figure(memory)} MB for 1,000 idle streams; at most ${IDLE_MB}`);
+  }
+  for (const { arm, finished, lost, stalled } of active.filter(({ arm }) => arm.startsWith("codexd")))
+    if (finished < 1000 || lost + stalled > 0)
+      problems.push(
+        `${arm} finished ${finished} of 1,000 active streams, lost ${lost} events and stalled ${stalled} times`,
+      );
+  for (const [arm, gaps] of Object.entries(amongBig)) {
+    const gap = median(gaps);
+    if (arm.startsWith("codexd") && gap > AMONG_BIG)
+      problems.push(`${arm} holds small streams up for ${figure(gap)} ms beside 400 KB turns; at most ${AMONG_BIG}`);
+  }
   return problems;
 }
