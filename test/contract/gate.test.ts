@@ -37,6 +37,18 @@ for (const [what, source, last] of planted) {
   test.concurrent(what, async () => expect(await gate(suite(source))).toEqual({ last, code: 1 }));
 }
 
+test.concurrent("a test that fails in a suite beside another", async () => {
+  const failing = suite('test("x", () => expect(1).toBe(2));').replace("suite planted", "beside suite planted");
+  expect(await gate(failing, suite("").replace("suite planted", "suite other"), "join")).toEqual({
+    last: "2 passed, 1 failed",
+    code: 1,
+  });
+});
+
+test.concurrent("a suite beside another that dies before it has counted", async () => {
+  expect(await gate(suite(""), "beside exit 3", "join")).toEqual({ last: "1 passed, 1 failed", code: 1 });
+});
+
 test.concurrent("a suite that never ends", async () => {
   const endless = 'test("x", () => new Promise(() => setInterval(() => {}, 1000)), 1e9);';
   expect(await gate(suite(endless, 2))).toEqual({ last: "0 passed, 1 failed", code: 1 });
