@@ -281,9 +281,12 @@ export interface Dialect {
   count?(decoded: Decoded): unknown;
 }
 
-/** A built-in dialect that is whole only after `load`: what the first request needs, a start does not wait for. */
-export interface LateDialect extends Dialect {
-  load(): Promise<void>;
+/**
+ * A dialect by what it is known by: its name, routes and schemas. `load` gives all of it, awaited once before the first request and not before
+ * the port is open, so that a start does not wait for what only requests need.
+ */
+export interface LateDialect extends Pick<Dialect, "name" | "routes" | "schemas" | "paths"> {
+  load(): Promise<Dialect>;
 }
 
 /** A licence as the store keeps it: the secret only as a SHA-256 digest. */
@@ -440,7 +443,7 @@ export interface Hooks {
   /** Once per exchange, when its last byte is decided. */
   settled?(receipt: Receipt, exchange: Exchange | undefined): void;
   /** Wire formats that this plugin teaches the server. */
-  dialects?: readonly Dialect[];
+  dialects?: readonly (Dialect | LateDialect)[];
   /** Operations other than `turn` that this plugin answers for, e.g. `compact`. */
   operations?: readonly string[];
   /** Routes of its own. One that another plugin or the server has already is refused at load, by name. */

@@ -100,8 +100,9 @@ function namesOf(object: object): Set<string> {
   return names;
 }
 
-/** Functions whose result is called again later: an encoder, or an answer whose events are still to come. */
-const gives = (name: string): boolean => name === "encoder" || name === "turn" || name === "upstream";
+/** Functions whose result is called again later: an encoder, a dialect that comes late, or an answer whose events are still to come. */
+const gives = (name: string): boolean =>
+  name === "encoder" || name === "load" || name === "turn" || name === "upstream";
 
 function given(result: unknown, into: Crossing): unknown {
   if (typeof result !== "object" || result === null) return result;

@@ -26,6 +26,7 @@ export type {
   Hooks,
   Host,
   Keep,
+  LateDialect,
   Licence,
   Log,
   OnError,

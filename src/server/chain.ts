@@ -73,14 +73,17 @@ export class Chain {
         throw new Error(
           `plugins ${other?.name} and ${link.name}: both bring the dialect ${dialect.name}; only one of them can be in the chain`,
         );
-      this.dialects.push(link.builtIn ? dialect : watched(dialect, link));
+      // One that comes late is whole when `ready` has been awaited, which nobody asks it anything before.
+      this.dialects.push((link.builtIn ? { ...dialect } : watched(dialect, link)) as Dialect);
     }
     for (const operation of link.hooks.operations ?? []) this.operations.add(operation);
   }
 
   /** Resolves when the dialects can translate: to be awaited before the first request, not before the port is open. */
   ready(): Promise<unknown> {
-    this.#ready ??= Promise.all(this.dialects.map((dialect) => (dialect as Partial<LateDialect>).load?.()));
+    this.#ready ??= Promise.all(
+      this.dialects.map(async (dialect) => Object.assign(dialect, await (dialect as Partial<LateDialect>).load?.())),
+    );
     return this.#ready;
   }
 

@@ -14,15 +14,16 @@ import { codexd, temporary } from "../binary.ts";
 import { type Document, documentOfSources, operationsOf, root, run, tool } from "./openapi-kit.ts";
 
 let document: Document;
-const dialects = dialectsOf(builtIn);
+const dialects = await dialectsOf(builtIn);
 
 beforeAll(async () => {
   document = await documentOfSources();
 });
 
-function dialectsOf(plugins: readonly Plugin<never>[]): readonly Dialect[] {
+async function dialectsOf(plugins: readonly Plugin<never>[]): Promise<Dialect[]> {
   const translate = plugins.find((plugin) => plugin.name === "translate");
-  return translate?.setup({} as never, undefined as never).dialects ?? [];
+  const known = translate?.setup({} as never, undefined as never).dialects ?? [];
+  return await Promise.all(known.map(async (dialect) => ("load" in dialect ? await dialect.load() : dialect)));
 }
 
 /** Every value within a value, with the path that leads to it. */

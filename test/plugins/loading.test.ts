@@ -335,7 +335,10 @@ test("answers and encoders that it makes step by step are made inside too", asyn
       export default { name: "a", apiVersion: 1, setup: () => ({
         turn: async () => ({ events: (async function* () { yield where(); yield where(); })() }),
         upstream: () => ({ text: "whole" }),
-        dialects: [{ name: "d", routes: [], encoder: () => ({ event: where, end: where }) }],
+        dialects: [
+          { name: "d", routes: [], encoder: () => ({ event: where, end: where }) },
+          { name: "late", routes: [], load: async () => ({ encoder: () => ({ event: where, end: where }) }) },
+        ],
         routes: [{ method: "GET", path: "/a", handle: where }],
         commands: [{ name: "c", summary: "", run: where }],
       }) };`,
@@ -345,10 +348,12 @@ test("answers and encoders that it makes step by step are made inside too", asyn
   const { events } = (await hooks.turn({} as never)) as unknown as { events: AsyncIterable<boolean> };
   const given: boolean[] = [];
   for await (const each of events) given.push(each);
-  const encoder = hooks.dialects[0]?.encoder({} as never);
-  given.push(encoder?.event({} as never) as never, encoder?.end() as never);
+  for (const dialect of hooks.dialects) {
+    const { encoder } = "load" in dialect ? await dialect.load() : dialect;
+    given.push(encoder({} as never).event({} as never) as never, encoder({} as never).end() as never);
+  }
   given.push(hooks.routes[0]?.handle({} as never) as never, hooks.commands[0]?.run([], {} as never) as never);
-  expect(given).toEqual([true, true, true, true, true, true]);
+  expect(given).toEqual([true, true, true, true, true, true, true, true]);
   expect(hooks.upstream({} as never) as unknown).toEqual({ text: "whole" });
   loaded.container.dispose();
 });

@@ -1,6 +1,6 @@
 // A dialect from outside: what it throws or gives back wrongly is its plugin's error, and never the server's.
 
-import type { Dialect, Encoder, ReplyContext } from "../../core/hooks.ts";
+import type { Dialect, Encoder, LateDialect, ReplyContext } from "../../core/hooks.ts";
 import { openaiError } from "../../core/openai-error.ts";
 import { chunkFault, decodedFault, encoderFault, renderedFault } from "./legal.ts";
 import type { Link } from "./link.ts";
@@ -10,7 +10,20 @@ const anything: Fault = () => undefined;
 const something: Fault = (value) => (value === undefined ? "its reply gave nothing to send" : undefined);
 
 /** The same dialect, watched. Nobody else could answer in its place, so its errors fail the exchange whatever the policy. */
-export function watched(dialect: Dialect, link: Link): Dialect {
+export function watched(dialect: Dialect | LateDialect, link: Link): Dialect | LateDialect {
+  if (!("load" in dialect)) return watchedWhole(dialect, link);
+  const { name, routes, schemas, paths } = dialect;
+  const load = async () => {
+    try {
+      return watchedWhole(await dialect.load(), link);
+    } catch (thrown) {
+      throw link.fatal("dialect", { id: undefined }, thrown);
+    }
+  };
+  return { name, routes, ...(schemas && { schemas: () => schemas.call(dialect) }), ...(paths && { paths }), load };
+}
+
+function watchedWhole(dialect: Dialect, link: Link): Dialect {
   const run = <T>(what: () => T, fault: Fault, id?: string): T => {
     if (link.off) throw link.refusal();
     try {
