@@ -1,8 +1,7 @@
 // The real Codex CLI asks codexd no more often than it asks the real backend for the same failure, and tells its user the same.
-import { Database } from "bun:sqlite";
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { dirname, join } from "node:path";
-import { type Server, startGateway, startSandbox } from "../binary.ts";
+import { dirname } from "node:path";
+import { codexd, type Server, startGateway, startSandbox } from "../binary.ts";
 import { client } from "./install.ts";
 import { asking, type Block, connect, Desk, MODEL, type Outcome } from "./setting.ts";
 
@@ -140,16 +139,15 @@ async function run(name: string): Promise<{ outcome: Outcome; posts: number }> {
   desk.save(settings);
   const script = asking(command.text.replace(PLACEHOLDER, keyOf(name)), "codex exec");
   const outcome = await desk.run(script, { PROMPT: ROWS[name]!.ask });
-  return { outcome, posts: postsOf(name) };
+  return { outcome, posts: await postsOf(name) };
 }
 
-/** How often the client asked, by what codexd noted of it. */
-function postsOf(name: string): number {
-  const database = new Database(join(gateway.data as string, "codexd.db"), { readonly: true });
-  const count = database.query("select count(*) posts from receipts where licence = ? and operation = 'turn'");
-  const { posts } = count.get(name) as { posts: number };
-  database.close();
-  return posts;
+/** How often the client asked, by what codexd noted of it; the command knows of receipts that are still on their way into the store. */
+async function postsOf(name: string): Promise<number> {
+  const words = ["usage", "--receipts", "--licence", name, "--json", "--limit", "100"];
+  const { stdout } = await codexd(words, { data: gateway.data as string });
+  const { receipts } = JSON.parse(stdout) as { receipts: { operation: string }[] };
+  return receipts.filter(({ operation }) => operation === "turn").length;
 }
 
 for (const name of names) {
