@@ -10,7 +10,7 @@ const ROOM = 64 * 1024 * 1024;
 const LARGEST = 1024 * 1024;
 /** Milliseconds that items wait for company on their way to the store. */
 const GATHER = 250;
-/** Milliseconds after which the items of an answer are on the shelf, unless the store is slow. */
+/** Milliseconds after which what is kept of an answer is on the shelf, unless the store is slow. */
 export const ON_THE_WAY = GATHER + 100;
 /** How many go at once: a few hundred take milliseconds. */
 const AT_ONCE = 50;
@@ -34,13 +34,37 @@ export interface Shelf {
 }
 
 /**
+ * Waits for what others of this store have on its way to the shelf: workers put it there when they are asked, other machines by
+ * themselves. Undefined when looking there for so many times is enough.
+ */
+export type Hasten = (looked: number) => Promise<unknown> | undefined;
+
+/** What the shelf has of these ids; what is so young that it is not there yet is waited for, though not for long. */
+export async function found(
+  shelf: Shelf,
+  hasten: Hasten | undefined,
+  licence: string,
+  ids: readonly string[],
+  missing = (known: Map<string, string>) => ids.filter((id) => !known.has(id)),
+): Promise<Map<string, string>> {
+  const known = await shelf.find(licence, ids);
+  for (let looked = 1; shelf.keeps; looked++) {
+    const young = missing(known);
+    const there = young.length > 0 ? hasten?.(looked) : undefined;
+    if (!there) break;
+    await there.catch(() => undefined);
+    for (const [id, body] of await shelf.find(licence, young)) known.set(id, body);
+  }
+  return known;
+}
+
+/**
  * The AI SDK sends `item_reference`s for answers that it did not ask to be stored (wire/clients.md 0.8). Items are kept by licence:
  * the newest in memory, and all of them on the shelf, a moment after their answer so that no answer waits for it.
  */
 export class ItemMemory {
   readonly #shelf: Shelf | undefined;
-  /** Has the other workers of this server put on the shelf what they have on the way. */
-  readonly #hasten: (() => Promise<unknown> | undefined) | undefined;
+  readonly #hasten: Hasten | undefined;
   readonly #kept = new Set<Kept>();
   readonly #byId = new Map<string, Kept>();
   readonly #unread = new Set<Kept>();
@@ -50,7 +74,7 @@ export class ItemMemory {
   #putting: Promise<void> | undefined;
   #size = 0;
 
-  constructor(shelf?: Shelf, hasten?: () => Promise<unknown> | undefined) {
+  constructor(shelf?: Shelf, hasten?: Hasten) {
     this.#shelf = shelf;
     this.#hasten = hasten;
   }
@@ -114,7 +138,7 @@ export class ItemMemory {
     this.#read();
     const known = (item: Item) => this.#byId.get(keyOf(licence, item.id))?.item;
     const ids = references.filter((item) => !known(item)).map(({ id }) => String(id));
-    const shelved = ids.length > 0 ? await this.#find(licence, ids) : undefined;
+    const shelved = this.#shelf && ids.length > 0 ? await found(this.#shelf, this.#hasten, licence, ids) : undefined;
     turn.input = turn.input.map((item) => {
       if (item.type !== "item_reference") return item;
       const mine = known(item);
@@ -122,14 +146,6 @@ export class ItemMemory {
       const body = shelved?.get(String(item.id));
       return body === undefined ? item : (JSON.parse(body) as Item);
     });
-  }
-
-  async #find(licence: string, ids: string[]): Promise<Map<string, string> | undefined> {
-    const found = await this.#shelf?.find(licence, ids);
-    if (!found || found.size === ids.length || !this.#hasten || this.#shelf?.keeps === false) return found;
-    // The answer may be another worker's, and so young that it is not there yet.
-    await this.#hasten()?.catch(() => undefined);
-    return await this.#shelf?.find(licence, ids);
   }
 
   #read(): void {

@@ -4,13 +4,17 @@ import type { ResponsesConfig } from "../config/load.ts";
 import type { Mint } from "../core/mint.ts";
 import type { Services } from "./gateway.ts";
 import { Presence } from "./instances.ts";
-import { ItemMemory, ON_THE_WAY } from "./item-memory.ts";
+import { type Hasten, ItemMemory, ON_THE_WAY } from "./item-memory.ts";
 import { LastServed } from "./last-served.ts";
 import { LimitGauges } from "./limits/gauges.ts";
 import { Metrics } from "./metrics.ts";
 import { PromptKeeper } from "./prompts.ts";
 import { ReasoningMemory } from "./reasoning-memory.ts";
 import { Stored } from "./stored/index.ts";
+import type { Topic } from "./workers/messages.ts";
+
+/** How often the store is asked again for what another machine may have on the way. */
+const LOOKS = 5;
 
 export function servicesOf(
   own: Pick<Services, "store" | "counters" | "log" | "version" | "team">,
@@ -21,8 +25,8 @@ export function servicesOf(
     ...own,
     mint: randomMint(),
     clock: Date.now,
-    items: new ItemMemory(stored.shelf, hastener(own)),
-    reasoning: new ReasoningMemory(stored.shelf),
+    items: new ItemMemory(stored.shelf, hastener(own, "items")),
+    reasoning: new ReasoningMemory(stored.shelf, hastener(own, "thoughts")),
     served: new LastServed(),
     metrics: new Metrics(),
     stored,
@@ -32,10 +36,11 @@ export function servicesOf(
   };
 }
 
-/** Others of this store may have an item on its way to the shelf: workers are asked for it, other machines waited for. */
-function hastener({ store, team }: Pick<Services, "store" | "team">): (() => Promise<unknown>) | undefined {
-  if (store.engine.kind === "postgres") return () => Bun.sleep(ON_THE_WAY);
-  return team && (() => team.all("items"));
+/** Workers are asked, once; other machines waited for, most of the time in the first and shortest pause. */
+function hastener({ store, team }: Pick<Services, "store" | "team">, topic: Topic): Hasten | undefined {
+  if (store.engine.kind === "postgres")
+    return (looked) => (looked > LOOKS ? undefined : Bun.sleep(ON_THE_WAY * 2 ** (looked - LOOKS - 1)));
+  return team && ((looked) => (looked > 1 ? undefined : team.all(topic)));
 }
 
 function randomMint(): Mint {

@@ -301,6 +301,8 @@ class Server implements Serving {
         return this.#reload();
       case "items":
         return this.#services.items.close().then(() => true);
+      case "thoughts":
+        return this.#services.reasoning.close().then(() => true);
     }
   }
 

@@ -5,12 +5,15 @@ import type { Event } from "../core/event.ts";
 import type { Item, Turn } from "../core/turn.ts";
 import type { KeptItem } from "../store/kept-items.ts";
 import { idKey, isCall, keysOf, type Origin, placeKey, restored, type Thought, thoughtsOf } from "./call-thoughts.ts";
-import type { Shelf } from "./item-memory.ts";
+import { found, type Hasten, type Shelf } from "./item-memory.ts";
+import { within } from "./stored/patience.ts";
 
 /** Most characters of reasoning kept in memory; the session that was quiet longest goes first. */
 const ROOM = 32 * 1024 * 1024;
 /** Most of one session. */
 const SHARE = 4 * 1024 * 1024;
+/** Milliseconds that others, and the end of the process, wait for what is on its way to the shelf. */
+const LAST = 2000;
 
 /** Whose conversation it is: reasoning never leaves it. */
 export interface Owner {
@@ -26,15 +29,18 @@ export interface Owner {
 export class ReasoningMemory {
   readonly #sessions = new Map<string, SessionThoughts>();
   readonly #shelf: Shelf | undefined;
+  readonly #hasten: Hasten | undefined;
   readonly #room: number;
   readonly #share: number;
   #size = 0;
   /** On their way to the shelf. */
   #going: KeptItem[] = [];
+  readonly #putting = new Set<Promise<void>>();
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(shelf?: Shelf, room = ROOM, share = SHARE) {
+  constructor(shelf?: Shelf, hasten?: Hasten, room = ROOM, share = SHARE) {
     this.#shelf = shelf;
+    this.#hasten = hasten;
     this.#room = room;
     this.#share = share;
   }
@@ -59,19 +65,25 @@ export class ReasoningMemory {
       if (known) this.#grown(owner, known, known.size);
       return known;
     }
-    const ids = unknown.flatMap((keys) => keys.map((key) => idOf(owner, key)));
     // The turn can do without it.
-    const found = await this.#shelf?.find(owner.licence, ids).catch(() => undefined);
+    const shelved = await this.#shelved(owner, unknown).catch(() => undefined);
     const session = this.#sessions.get(nameOf(owner)) ?? new SessionThoughts();
     const before = session.size;
-    for (const keys of found ? unknown : []) {
-      const key = keys.find((one) => found?.has(idOf(owner, one)));
-      const body = key === undefined ? undefined : found?.get(idOf(owner, key));
+    for (const keys of shelved ? unknown : []) {
+      const key = keys.find((one) => shelved?.has(idOf(owner, one)));
+      const body = key === undefined ? undefined : shelved?.get(idOf(owner, key));
       // An id that is not one of an answer's may be a decoder's own, and mean another call next time: it stands for nothing.
-      session.add([key ?? (keys.at(-1) as string)], body === undefined ? undefined : (JSON.parse(body) as Thought));
+      session.add([key ?? (keys.at(-1) as string)], body === undefined ? undefined : thoughtIn(body));
     }
     this.#grown(owner, session, before);
     return session;
+  }
+
+  /** The latest of these calls may be of an answer that another worker or machine has just given. */
+  async #shelved(owner: Owner, calls: readonly string[][]): Promise<Map<string, string> | undefined> {
+    const byCall = calls.map((keys) => keys.map((key) => idOf(owner, key)));
+    const missing = (known: Map<string, string>) => byCall.filter((ids) => !ids.some((id) => known.has(id))).flat();
+    return this.#shelf && (await found(this.#shelf, this.#hasten, owner.licence, byCall.flat(), missing));
   }
 
   /** `earlier` is how many calls the history had before those of this answer. */
@@ -84,6 +96,8 @@ export class ReasoningMemory {
       const added = session.add(keysOf(call, earlier + at), thought);
       // Text that nobody sealed is not ours to write down.
       if (thought && !origin.open) this.#send(owner, added, thought);
+      // Others need not wait for what will never be there.
+      else if (this.#hasten) this.#send(owner, added, null);
     }
     this.#grown(owner, session, before);
   }
@@ -109,20 +123,27 @@ export class ReasoningMemory {
     }
   }
 
-  #send(owner: Owner, keys: readonly string[], thought: Thought): void {
+  #send(owner: Owner, keys: readonly string[], thought: Thought | null): void {
     if (!this.#shelf?.keeps) return;
     const body = JSON.stringify(thought);
     this.#going.push(...keys.map((key) => ({ ...owner, id: idOf(owner, key), body })));
     // After the end of the answer is on its way, and before another process can be asked for what comes next.
-    this.#timer ??= setTimeout(() => void this.close(), 0);
+    this.#timer ??= setTimeout(() => this.#put(), 0);
   }
 
-  /** Waits until the shelf has everything. */
-  async close(): Promise<void> {
+  #put(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     const going = this.#going.splice(0);
-    if (going.length > 0) await this.#shelf?.put(going);
+    if (going.length === 0 || !this.#shelf) return;
+    const putting = this.#shelf.put(going).finally(() => this.#putting.delete(putting));
+    this.#putting.add(putting);
+  }
+
+  /** Waits until the shelf has everything, though not for ever. */
+  async close(): Promise<void> {
+    this.#put();
+    await within(Promise.all(this.#putting), LAST);
   }
 }
 
@@ -189,6 +210,11 @@ class SessionThoughts {
   halve(): void {
     this.forget(Math.ceil(this.#kept.length / 2));
   }
+}
+
+/** As the shelf has it: null for a call that nothing led to. */
+function thoughtIn(body: string): Thought | undefined {
+  return (JSON.parse(body) as Thought | null) ?? undefined;
 }
 
 function nameOf({ licence, session }: Owner): string {

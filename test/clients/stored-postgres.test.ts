@@ -43,6 +43,29 @@ describe.skipIf(!hasPostgres)("on one Postgres", () => {
     expect(await statusOf(there.responses.retrieve(first.id))).toBe(404);
   });
 
+  test("reasoning that one instance has just remembered goes up from the other at once, in every step", async () => {
+    await using it = await shared("chatgpt", postgres.url);
+    const instances = [sdk(await it.start()), sdk(await it.start())] as const;
+    const steps = Array.from({ length: 8 }, (_, at) => `REASON ${at} ;; CALL look {"at":${at}}`);
+    const messages: OpenAI.Chat.ChatCompletionMessageParam[] = [
+      { role: "user", content: [...steps, "SAY done"].join(" ;; THEN ") },
+    ];
+    for (let turn = 0; turn <= steps.length; turn++) {
+      const openai = instances[turn % 2] as OpenAI;
+      const { choices } = await openai.chat.completions.create({ model: MODEL, messages });
+      const [
+        {
+          message: { content, tool_calls = [] },
+        },
+      ] = choices as [OpenAI.Chat.ChatCompletion.Choice];
+      expect([content, tool_calls.length]).toEqual(turn < steps.length ? [null, 1] : ["done", 0]);
+      messages.push({ role: "assistant", content, tool_calls });
+      for (const { id } of tool_calls) messages.push({ role: "tool", tool_call_id: id, content: "seen" });
+    }
+    const thoughts = (await it.asked()).map(({ input }) => input.filter(({ type }) => type === "reasoning").length);
+    expect(thoughts).toEqual(Array.from({ length: steps.length + 1 }, (_, at) => at));
+  });
+
   test("one instance ends what another makes, and tells of what a dead one left", async () => {
     await using it = await shared("chatgpt", postgres.url);
     const mortal = await it.start();

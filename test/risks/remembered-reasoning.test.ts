@@ -5,6 +5,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Event } from "../../src/core/event.ts";
 import type { Item, Turn } from "../../src/core/turn.ts";
+import type { Hasten, Shelf } from "../../src/server/item-memory.ts";
 import { ReasoningMemory } from "../../src/server/reasoning-memory.ts";
 import { type Server, startGateway, startSandbox, temporary } from "../binary.ts";
 import { CLIENTS } from "../recordings/growth.ts";
@@ -203,7 +204,7 @@ test("an answer that was asked for again changes nothing of what went up before"
 });
 
 test("the session that was quiet longest is forgotten whole", async () => {
-  const memory = new ReasoningMemory(undefined, 5000, 5000);
+  const memory = new ReasoningMemory(undefined, undefined, 5000, 5000);
   for (const owner of ["a", "b", "c", "d"]) {
     await answer(memory, owner, [], reasoning("rs_1"), call("c1"));
     await recalled(memory, "a", call("c1"));
@@ -215,7 +216,7 @@ test("the session that was quiet longest is forgotten whole", async () => {
 });
 
 test("a session that is too large loses its older half at once, and then grows for long without another loss", async () => {
-  const memory = new ReasoningMemory(undefined, 100_000, 10_500);
+  const memory = new ReasoningMemory(undefined, undefined, 100_000, 10_500);
   const history: Item[] = [];
   const counts: number[] = [];
   for (let at = 0; at < 20; at++) {
@@ -229,4 +230,57 @@ test("a session that is too large loses its older half at once, and then grows f
     expect(counts[loss]).toBeGreaterThanOrEqual(4);
     if (at > 0) expect(loss - (losses[at - 1] as number)).toBeGreaterThanOrEqual(4);
   }
+});
+
+/** Two processes on one store that takes a while to write, and how often they looked there and asked each other to hurry. */
+function neighbours() {
+  const rows = new Map<string, string>();
+  const asked = { looks: 0, hastened: 0 };
+  const shelf: Shelf = {
+    keeps: true,
+    async put(items) {
+      await Bun.sleep(20);
+      for (const { licence, id, body } of items) rows.set(licence + id, body);
+    },
+    async find(licence, ids) {
+      asked.looks++;
+      return new Map(ids.flatMap((id) => (rows.has(licence + id) ? [[id, rows.get(licence + id) as string]] : [])));
+    },
+  };
+  const hasten: Hasten = (looked) => {
+    if (looked > 1) return undefined;
+    asked.hastened++;
+    return Promise.all([here.close(), there.close()]);
+  };
+  const here: ReasoningMemory = new ReasoningMemory(shelf, hasten);
+  const there: ReasoningMemory = new ReasoningMemory(shelf, hasten);
+  return { here, there, asked };
+}
+
+test("a step that another process has just taken is waited for, also by one that knows the session", async () => {
+  const { here, there, asked } = neighbours();
+  const history: Item[] = [];
+  for (let at = 0; at < 6; at++) {
+    const [asking, other] = at % 2 === 0 ? [here, there] : [there, here];
+    await answer(asking, "a", history, reasoning(`rs_${at}`), call(`c${at}`));
+    // What was spliced off on its way is waited for as well.
+    await Bun.sleep(at);
+    history.push(call(`c${at}`), output(`c${at}`));
+    const thoughts = (await recalled(other, "a", ...history)).filter((id) => id.startsWith("rs_"));
+    expect(thoughts).toEqual(Array.from({ length: at + 1 }, (_, step) => `rs_${step}`));
+  }
+  const before = { ...asked };
+  await recalled(here, "a", ...history);
+  await recalled(there, "a", ...history);
+  expect(asked).toEqual(before);
+});
+
+test("calls that nothing led to are nobody's reason to wait once they are on the shelf", async () => {
+  const { here, there, asked } = neighbours();
+  await answer(here, "a", [], reasoning("rs_1"), call("c1"), call("c2"));
+  await answer(here, "a", [call("c1"), call("c2")], call("c3"));
+  await here.close();
+  const history = [call("c1"), call("c2"), output("c1"), output("c2"), call("c3"), output("c3")];
+  expect(await recalled(there, "a", ...history)).toEqual(["rs_1", "c1", "c2", "c1", "c2", "c3", "c3"]);
+  expect(asked).toEqual({ looks: 1, hastened: 0 });
 });

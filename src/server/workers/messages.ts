@@ -15,7 +15,7 @@ export interface Place {
 export const PLACE = "CODEXD_WORKER";
 
 /** What all workers are asked, wherever the request came in. */
-export type Topic = "metrics" | "plugins" | "reload" | "items";
+export type Topic = "metrics" | "plugins" | "reload" | "items" | "thoughts";
 
 /** From a worker. */
 export type FromWorker =

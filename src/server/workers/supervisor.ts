@@ -15,7 +15,7 @@ const AGAIN = { first: 100, most: 10_000 };
 /** One that served for so long had no trouble starting. */
 const WELL = 10_000;
 /** Milliseconds that an answer of all waits for the slowest worker. */
-const PATIENCE: Record<Topic, number> = { metrics: 1000, plugins: 1000, items: 1000, reload: 30_000 };
+const PATIENCE: Record<Topic, number> = { metrics: 1000, plugins: 1000, items: 1000, thoughts: 1000, reload: 30_000 };
 
 interface Worker {
   readonly number: number;
