@@ -122,9 +122,15 @@ describe.each(["chatgpt", "openai"] as const)("openai SDK before an upstream of 
     });
 
     test("errors: what this server cannot do is said, not ignored", async () => {
-      const error = await respond("SAY hi", { previous_response_id: "resp_1" }).catch((caught: unknown) => caught);
+      const error = await respond("SAY hi", { prompt: { id: "pmpt_1" } }).catch((caught: unknown) => caught);
       expect(error).toBeInstanceOf(OpenAI.BadRequestError);
-      expect(String(error)).toContain("previous_response_id");
+      expect(error).toMatchObject({ param: "prompt" });
+    });
+
+    test("errors: an earlier answer that is not kept is not found, instead of being left out of the conversation", async () => {
+      const error = await respond("SAY hi", { previous_response_id: "resp_1" }).catch((caught: unknown) => caught);
+      expect(error).toBeInstanceOf(OpenAI.NotFoundError);
+      expect(error).toMatchObject({ code: "previous_response_not_found", param: "previous_response_id" });
     });
 
     test("errors: a stream that breaks ends in an error, not in a short answer", async () => {
