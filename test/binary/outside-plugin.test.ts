@@ -151,7 +151,8 @@ test("is reloaded 300 times under 50 live streams: none is lost, and memory stay
   }
   over = true;
   await Promise.all(streams);
-  const [early, late] = [median(memory.slice(90, 150)), median(memory.slice(-60))];
+  // Between two collections it rises and falls; what leaks raises the floor.
+  const [early, late] = [Math.min(...memory.slice(90, 150)), Math.min(...memory.slice(-60))];
   console.log(
     `${RELOADS} reloads, ${ended} streams (${STREAMS} at once): ${(early / MIB).toFixed(0)} MiB early, ${(late / MIB).toFixed(0)} MiB late`,
   );
@@ -211,5 +212,3 @@ test("the default chain can be rebuilt from a folder outside", async () => {
 
 const rss = async (pid: number) =>
   Number(/VmRSS:\s+(\d+)/.exec(await Bun.file(`/proc/${pid}/status`).text())?.[1]) * 1024;
-
-const median = (values: number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0;
