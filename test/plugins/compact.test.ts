@@ -189,7 +189,9 @@ describe.each([
           if (whole) for (const sent of bodies) expect(strayIn(sent)).toEqual([]);
         }
       });
-      await fc.assert(property, { numRuns: 10, endOnFailure: true });
+      // The gate wants the same verdict of the same commit; other histories: CODEXD_SEED=$RANDOM CODEXD_RUNS=100.
+      const { CODEXD_SEED = "7", CODEXD_RUNS = "10" } = process.env;
+      await fc.assert(property, { seed: Number(CODEXD_SEED), numRuns: Number(CODEXD_RUNS), endOnFailure: true });
       expect(compacted).toBeGreaterThan(0);
     },
   );
