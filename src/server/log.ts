@@ -1,6 +1,7 @@
 // Writes the server's log to stderr, pretty or as JSON lines, with secret-looking values masked.
 
 import type { Log } from "../core/hooks.ts";
+import { writeLine } from "./log-lines.ts";
 
 const LEVELS = ["debug", "info", "warn", "error"] as const;
 type Level = (typeof LEVELS)[number];
@@ -14,15 +15,18 @@ const DEEPEST = 6;
 
 export function createLog(
   settings: { level: Level; format: "pretty" | "json" },
-  write: (line: string) => void = (line) => void process.stderr.write(line),
+  write: (line: string, urgent: boolean) => void = writeLine,
   /** Fields of every line. */
   own: Record<string, unknown> = {},
 ): Log {
   const least = LEVELS.indexOf(settings.level);
-  const at = (level: Level) => (message: string, fields?: Record<string, unknown>) => {
-    if (LEVELS.indexOf(level) < least) return;
-    const masked = fields ? { ...own, ...mask(fields) } : own;
-    write(settings.format === "json" ? json(level, message, masked) : pretty(level, message, masked));
+  const at = (level: Level) => {
+    const urgent = level === "warn" || level === "error";
+    if (LEVELS.indexOf(level) < least) return () => undefined;
+    return (message: string, fields?: Record<string, unknown>) => {
+      const masked = fields ? { ...own, ...mask(fields) } : own;
+      write(settings.format === "json" ? json(level, message, masked) : pretty(level, message, masked), urgent);
+    };
   };
   return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
 }

@@ -1,6 +1,5 @@
 // Finds the conversation that a request belongs to, so that cache, account and receipts stay together (product.md, Sessions).
 
-import { createHash } from "node:crypto";
 import { invalid } from "../core/failure.ts";
 import type { Decoded, Session } from "../core/hooks.ts";
 import type { Item, Turn } from "../core/turn.ts";
@@ -29,23 +28,30 @@ export function sessionOf(fromBody: string | undefined, headers: Headers, decode
 
 /** The session that a request's headers name. */
 export function sessionIn(headers: Headers): string | undefined {
-  const values = HEADERS.map((name) => headers.get(name));
-  return values.find((value): value is string => !!value && value.length <= LONGEST);
+  for (const name of HEADERS) {
+    const value = headers.get(name);
+    if (value && value.length <= LONGEST) return value;
+  }
+  return undefined;
 }
 
 /** The dialects set no bound to their own fields; a receipt does. */
 function bounded(id: string): string {
-  return id.length <= LONGEST ? id : createHash("sha256").update(id).digest("hex");
+  return id.length <= LONGEST ? id : digestOf(id);
 }
 
 /** A UUID-shaped digest of licence, model, first instructions and first user message. */
 function derived(turn: Turn, licence: string): string {
   const developer = turn.input.find((item) => item.role === "developer" || item.role === "system");
   const user = turn.input.find((item) => item.role === "user");
-  const hash = createHash("sha256")
-    .update(JSON.stringify([licence, turn.model, turn.instructions ?? contentOf(developer), contentOf(user)]))
-    .digest("hex");
+  const hash = digestOf(
+    JSON.stringify([licence, turn.model, turn.instructions ?? contentOf(developer), contentOf(user)]),
+  );
   return `${hash.slice(0, 8)}-${hash.slice(8, 12)}-8${hash.slice(13, 16)}-a${hash.slice(17, 20)}-${hash.slice(20, 32)}`;
+}
+
+function digestOf(text: string): string {
+  return new Bun.CryptoHasher("sha256").update(text).digest("hex");
 }
 
 function contentOf(item: Item | undefined): unknown {

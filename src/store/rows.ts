@@ -60,21 +60,31 @@ export async function insertReceipts(within: Engine, entries: readonly Entry[]):
   const sorted = [...entries].sort((a, b) => (a.uid < b.uid ? -1 : 1));
   const inserted = new Set<string>();
   for (const some of portions(sorted)) {
-    const rows = await within.all<{ uid: string }>(
-      `insert into receipts (uid, ${Object.values(COLUMNS).join(", ")}) values ${marks(some.length, FIELDS.length + 1)}
-       on conflict (uid) do nothing returning uid`,
-      some.flatMap(({ uid, receipt }) => [uid, ...valuesOf(receipt)]),
-    );
+    const values: Value[] = [];
+    for (const { uid, receipt } of some) {
+      values.push(uid);
+      for (const field of FIELDS) values.push(valueOf(receipt[field]));
+    }
+    const rows = await within.all<{ uid: string }>(insertion(some.length), values);
     for (const { uid } of rows) inserted.add(uid);
   }
   return entries.filter(({ uid }) => inserted.delete(uid));
 }
 
-function valuesOf(receipt: Receipt): Value[] {
-  return FIELDS.map((field) => {
-    const value = receipt[field];
-    return typeof value === "boolean" ? Number(value) : (value ?? null);
-  });
+function valueOf(value: Receipt[keyof Receipt]): Value {
+  return typeof value === "boolean" ? Number(value) : (value ?? null);
+}
+
+const insertions = new Map<number, string>();
+
+function insertion(rows: number): string {
+  let sql = insertions.get(rows);
+  if (sql === undefined) {
+    const columns = Object.values(COLUMNS).join(", ");
+    sql = `insert into receipts (uid, ${columns}) values ${marks(rows, FIELDS.length + 1)} on conflict (uid) do nothing returning uid`;
+    insertions.set(rows, sql);
+  }
+  return sql;
 }
 
 /** `(?, ?), (?, ?)`: so many rows of so many values. */

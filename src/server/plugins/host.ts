@@ -45,6 +45,6 @@ const noNetwork: BoundedFetch = () => Promise.reject(new Error("a plugin that is
 
 function named(log: Log, plugin: string, secrets: readonly string[]): Log {
   const at = (level: keyof Log) => (message: string, fields?: Record<string, unknown>) =>
-    log[level](hide(message, secrets), { plugin, ...(hide(fields, secrets) as Record<string, unknown> | undefined) });
+    log[level](hide(message, secrets), { plugin, ...hide(fields, secrets) });
   return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
 }
