@@ -7,13 +7,18 @@ import { temporary } from "../binary.ts";
 const root = resolve(import.meta.dir, "../..");
 const bun = JSON.stringify(process.execPath);
 
-/** Runs these lines as the body of the gate; the last line of its output and its exit code. */
-async function gate(...lines: string[]) {
+/** Runs these lines as the body of the gate; what it says, and its exit code. */
+async function run(...lines: string[]): Promise<{ output: string; code: number }> {
   const results = temporary();
   const script = [". .ci/run", `results=${results}`, ...lines, "finish"].join("\n");
   const child = Bun.spawn(["bash", "-c", script], { cwd: root, stdin: "ignore", stdout: "pipe", stderr: "ignore" });
-  const output = await new Response(child.stdout).text();
-  return { last: output.trimEnd().split("\n").at(-1), code: await child.exited };
+  return { output: await new Response(child.stdout).text(), code: await child.exited };
+}
+
+/** The last line of the output and the exit code. */
+async function gate(...lines: string[]) {
+  const { output, code } = await run(...lines);
+  return { last: output.trimEnd().split("\n").at(-1), code };
 }
 
 /** A suite of one file with a test that passes, and then this. */
@@ -45,8 +50,34 @@ test.concurrent("a test that fails in a suite beside another", async () => {
   });
 });
 
+test.concurrent("two suites beside another, both of which fail, and a step that ends the run while they go on", async () => {
+  const failing = suite('test("x", () => expect(1).toBe(2));');
+  const beside = (name: string) => failing.replace("suite planted", `beside suite ${name}`);
+  expect(await gate(beside("one"), beside("two"), suite(""), "join")).toEqual({ last: "3 passed, 2 failed", code: 1 });
+  expect(await gate(beside("one"), "must broken 5 false")).toEqual({ last: "1 passed, 2 failed", code: 1 });
+});
+
+test.concurrent("what failed is named at the very end, whichever suite it was in and however it is called", async () => {
+  const source = `describe("a store", () => test('of "one" & <two>', () => expect("it").toBe("that")));`;
+  const failing = `import { describe } from "bun:test";\n${source}`;
+  const { output } = await run(
+    suite(failing).replace("suite planted", "beside suite one"),
+    suite('test("x", () => new Promise(() => {}), 20);'),
+    "join",
+    "proof broken 5 false",
+  );
+  const [, end = ""] = output.split("\nfailed tests:\n");
+  expect(end.split("\n\n")[0]?.split("\n")).toEqual([
+    "  planted: planted.test.ts: x: test timed out",
+    `  one: planted.test.ts: of "one" & <two> (a store): expect(received).toBe(expected) Expected: "that" Received: "it" `,
+    "  broken",
+  ]);
+  expect((await run(suite(""))).output).not.toContain("failed tests:");
+});
+
 test.concurrent("a suite beside another that dies before it has counted", async () => {
   expect(await gate(suite(""), "beside exit 3", "join")).toEqual({ last: "1 passed, 1 failed", code: 1 });
+  expect(await gate(suite(""), "beside exit 3")).toEqual({ last: "1 passed, 1 failed", code: 1 });
 });
 
 test.concurrent("a suite that never ends", async () => {
@@ -79,6 +110,21 @@ test.concurrent("while a good run is counted as it is", async () => {
   const more = 'test.skip("later", () => {}); test("two", () => {});';
   expect(await gate("proof fine 5 true", suite(more))).toEqual({ last: "3 passed, 0 failed, 1 skipped", code: 0 });
 });
+
+for (const [what, source] of [
+  ["a crash", 'test("x", () => void process.kill(process.pid, "SIGKILL"));'],
+  ["an exit in the middle that calls itself a success", 'test("x", () => process.exit(0));'],
+  ["an error after the last test", 'afterAll(() => { throw new Error("late"); });'],
+] as const) {
+  test.concurrent(`${what}, in one of the processes of a suite`, async () => {
+    const run = suite(source).replace(
+      " ./planted.test.ts",
+      " --parallel=2 --no-isolate ./planted.test.ts ./other.test.ts",
+    );
+    const other = `echo 'import { test } from "bun:test"; test("other", () => {});' > other.test.ts`;
+    expect(await gate(run.replace(" && ", ` && ${other} && `))).toEqual({ last: "2 passed, 1 failed", code: 1 });
+  });
+}
 
 test("the clients are there before the first suite, which would pass without the SDKs that it looks for", async () => {
   const lines = (await Bun.file(join(root, ".ci/run")).text()).split("\n");
