@@ -2,7 +2,7 @@
 
 import { type Exchange, Failure, type Host, type Item, type ValueKey, valueKey } from "codexd/plugin";
 import { cutOf, Folder, type Make } from "./fold.ts";
-import { digests, headOf, indexAfter, isCompaction, isCounted } from "./history.ts";
+import { digests, headOf, indexAfter, isCompaction, isCounted, unsaid } from "./history.ts";
 import { Measure } from "./measure.ts";
 import { Sessions, type Shortened } from "./sessions.ts";
 
@@ -14,6 +14,8 @@ interface Course {
   used: Shortened | undefined;
   /** What was used before anything was made for this turn. */
   began: Shortened | undefined;
+  /** It cannot be made any shorter. */
+  exhausted: boolean;
   /** Something is made for this very turn. Told from the start: by the end the client's stream may be open. */
   making: boolean;
 }
@@ -34,7 +36,7 @@ function isPassing(thrown: unknown): boolean {
   return PASSING.has(thrown.kind) || (thrown.upstream?.status ?? 0) >= 500;
 }
 
-const NOTHING = { used: undefined, began: undefined, making: false };
+const NOTHING = { used: undefined, began: undefined, exhausted: false, making: false };
 const HEADER = "x-codexd-compacted";
 
 const course: ValueKey<Course> = valueKey("compact.course");
@@ -69,7 +71,7 @@ export class Automatic {
   /** Whether a refused turn can be asked again with less before it. */
   recover(failure: Failure, exchange: Exchange): boolean {
     const state = exchange.values.get(course);
-    if (!state) return false;
+    if (!state || state.exhausted) return false;
     const { used } = state;
     if (failure.kind === "context_window") {
       this.#plan(exchange, state, failure);
@@ -110,12 +112,13 @@ export class Automatic {
       return;
     }
     let failed: unknown;
+    const before = state.used;
     await this.#deepen(exchange, state, refused).catch((thrown) => {
       failed = thrown;
     });
     const { used, began } = state;
-    if (used && used !== began) {
-      await this.#sessions.replace(exchange, began, used);
+    if (used && used !== before) {
+      await this.#sessions.replace(exchange, before, used);
       this.#host.log.info("a conversation was compacted", {
         id: exchange.id,
         session: exchange.session.id,
@@ -124,16 +127,18 @@ export class Automatic {
       return;
     }
     if (exchange.signal.aborted) throw failed;
+    state.exhausted = refused !== undefined;
     this.#host.log.warn("a conversation could not be compacted", { id: exchange.id, error: String(failed) });
-    if (used) exchange.answerHeaders.set(HEADER, "reused");
-    else exchange.answerHeaders.delete(HEADER);
+    if (!used) exchange.answerHeaders.delete(HEADER);
+    else if (used === began) exchange.answerHeaders.set(HEADER, "reused");
     // Untold, the turn may still fit. Told once, what a moment mends is worth another try; else the upstream's own words are the truth.
     if (refused) throw isPassing(failed) ? failed : refused;
   }
 
   /**
    * Compacts what stood for the beginning until now and all that came since, but for the end. Where a refusal taught
-   * that the window is smaller than it was said to be, what was made is compacted again until it is shorter than what was taken.
+   * that the window is smaller than it was said to be, what was made is compacted again until it is shorter than what was
+   * taken. Sizes are estimates, of some content bad ones: refused once more, the turn comes back here, and leaves shorter.
    */
   async #deepen(exchange: Exchange, state: Course, refused: Failure | undefined): Promise<void> {
     const told = this.#window(exchange) ?? Number.POSITIVE_INFINITY;
@@ -141,12 +146,22 @@ export class Automatic {
     let window = refused ? Math.min(told, total) : told;
     for (let round = 1; round <= ROUNDS; round++) {
       const learnt = await this.#once(exchange, state, { base, window });
+      if (!learnt && refused && this.#bare(exchange, state)) return;
       if (!learnt && round === 1) throw refused ?? new Error("its last turn alone is too long");
       if (!learnt || learnt.refused >= window) return;
       window = learnt.taken;
       ({ base, total } = await this.#measure.count(exchange.turn, state.head.length));
       if (total <= window * SURE) return;
     }
+  }
+
+  /** The last resort, when only the last turn is not compacted: nothing of what was said before it stays word for word. */
+  #bare(exchange: Exchange, state: Course): boolean {
+    const { used } = state;
+    const items = unsaid(used?.items ?? []);
+    if (!used || items.length === used.items.length) return false;
+    this.#use(exchange, state, { ...used, items });
+    return true;
   }
 
   /** One round; gives the sizes that were refused and taken in it, or undefined when there is nothing left to compact. */

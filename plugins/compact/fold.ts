@@ -1,7 +1,8 @@
 // Where a long history is cut, and how the part before the cut is compacted when no single question holds it.
 
 import { type Exchange, Failure, type Item, type Turn } from "codexd/plugin";
-import { kept, seams, summaryMessage } from "./history.ts";
+import { excerptOf, longestIn } from "./excerpt.ts";
+import { kept, seams, summaryMessage, unsaid } from "./history.ts";
 import type { Measure } from "./measure.ts";
 
 /** Makes a compaction: in the upstream's own form where it has one. */
@@ -12,6 +13,8 @@ const SAID = 1 / 8;
 const MOST_SAID = 20_000;
 /** One question for a compaction may take that much of it: its answer needs room too. */
 const QUESTION = 0.85;
+/** Characters that are left of every text, however little room there is. */
+const LEAST = 64;
 
 export class Folder {
   readonly #measure: Measure;
@@ -24,7 +27,8 @@ export class Folder {
 
   /**
    * Compacts items, piece by piece where there are too many, each with what stands for those before. `refused`: the
-   * smallest question that was too long, or all the room; `taken`: the largest that was not.
+   * smallest question that was too long, or all the room; `taken`: the largest that was not. A piece that no question
+   * holds is told in excerpts.
    */
   async fold(exchange: Exchange, head: readonly Item[], items: readonly Item[], room: number) {
     let done: Item[] = [];
@@ -35,24 +39,38 @@ export class Folder {
     while (rest.length > 0) {
       const [before, sizes] = [sum(await this.#measure.sizes(done)), await this.#measure.sizes(rest)];
       const take = pieceOf(rest, sizes, most - before);
-      const part = [...done, ...rest.slice(0, take)];
-      const size = before + sum(sizes.slice(0, take));
+      const piece = rest.slice(0, take);
+      const { told, size } = await this.#told(piece, sum(sizes.slice(0, take)), most - before);
       try {
-        const made = await this.#make(exchange, { ...exchange.turn, input: [...head, ...part] });
+        const made = await this.#make(exchange, { ...exchange.turn, input: [...head, ...done, ...told] });
         done = [
-          ...kept(part, Math.min(MOST_SAID, most * SAID)),
+          ...kept([...done, ...piece], Math.min(MOST_SAID, most * SAID)),
           "item" in made ? made.item : summaryMessage(made.summary),
         ];
         rest = rest.slice(take);
-        taken = Math.max(taken, size);
+        taken = Math.max(taken, before + size);
       } catch (thrown) {
         if (!(thrown instanceof Failure) || thrown.kind !== "context_window") throw thrown;
-        refused = Math.min(refused, size);
-        most = size / 2;
-        if (pieceOf(rest, sizes, most - before) >= take) throw thrown;
+        refused = Math.min(refused, before + size);
+        most = (before + size) / 2;
+        if (pieceOf(rest, sizes, most - before) < take) continue;
+        if ((await this.#told(piece, size, most - before)).size < size) continue;
+        const less = unsaid(done);
+        if (less.length === done.length) throw thrown;
+        done = less;
       }
     }
     return { items: done, refused, taken };
+  }
+
+  /** A piece as it is, or in excerpts that are no longer than `room` if that can be. */
+  async #told(piece: readonly Item[], whole: number, room: number): Promise<{ told: readonly Item[]; size: number }> {
+    let [told, size] = [piece, whole];
+    for (let most = longestIn(piece) / 2; size > room && most >= LEAST; most /= 2) {
+      told = piece.map((item) => excerptOf(item, most));
+      size = sum(await this.#measure.sizes(told));
+    }
+    return { told, size };
   }
 }
 

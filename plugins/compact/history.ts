@@ -38,7 +38,7 @@ export function seams(items: readonly Item[]): number[] {
   let within = 0;
   for (let at = 1; at < items.length; at++) {
     within += open[at] ?? 0;
-    if (within === 0 && items[at - 1]?.type !== "reasoning") places.push(at);
+    if (within === 0 && !leads(items, at)) places.push(at);
   }
   return places;
 }
@@ -92,6 +92,11 @@ export function kept(items: readonly Item[], room: number): Item[] {
     stay.add(item);
   }
   return items.filter((item) => stay.has(item));
+}
+
+/** Without what was said: what a compaction stands beside is in it too. */
+export function unsaid(items: readonly Item[]): Item[] {
+  return items.filter((item) => !isSaid(item));
 }
 
 function isSaid(item: Item): boolean {
@@ -165,9 +170,13 @@ export function indexAfter(items: readonly Item[], place: number): number {
   return items.length;
 }
 
-/** A thought belongs to what follows it. */
 function leadingThoughts(items: readonly Item[], at: number): number {
   let from = at;
-  while (from > 0 && items[from - 1]?.type === "reasoning") from--;
+  while (leads(items, from)) from--;
   return from;
+}
+
+/** A thought belongs to what follows it, unless that is what the user said next. */
+function leads(items: readonly Item[], at: number): boolean {
+  return items[at - 1]?.type === "reasoning" && items[at]?.role !== "user";
 }

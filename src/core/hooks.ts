@@ -434,8 +434,8 @@ export interface Hooks {
   };
   /**
    * The upstream refused the turn before any content of an answer: change `exchange.turn` and return true to have it asked once more.
-   * Once per plugin and exchange; false leaves it to the next plugin, and then to the client. Decide without a promise where nothing
-   * can be done.
+   * At most five times per plugin and exchange; false, also for what was tried in vain, leaves it to the next plugin, and then to the
+   * client. Decide without a promise where nothing can be done.
    */
   recover?(failure: Failure, exchange: Exchange): boolean | Promise<boolean>;
   /** A failure on its way to the client: return another one to replace it. */

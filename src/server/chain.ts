@@ -32,6 +32,9 @@ export type Chained = Exchange & {
   acting?: Link | undefined;
 };
 
+/** Tries that one plugin may make possible for an exchange: what helped once may have helped too little. */
+const MOST_RECOVERIES = 5;
+
 const anything = (): undefined => undefined;
 
 export class Chain {
@@ -189,22 +192,22 @@ export class Chain {
   }
 
   /**
-   * Asks the plugins what can be done about a refused turn, each once per exchange: `recovered` has the names of those that did something.
+   * Asks the plugins what can be done about a refused turn; `recovered` counts how often each did something for this exchange.
    * False, without a promise, when none can do anything.
    */
-  recover(failure: Failure, exchange: Chained, recovered: Set<string>): false | Promise<boolean> {
+  recover(failure: Failure, exchange: Chained, recovered: Map<string, number>): false | Promise<boolean> {
     return this.#recovered(failure, exchange, recovered, this.links);
   }
 
   #recovered(
     failure: Failure,
     exchange: Chained,
-    recovered: Set<string>,
+    recovered: Map<string, number>,
     links: readonly Link[],
   ): false | Promise<boolean> {
     for (const [at, link] of links.entries()) {
       const { hooks } = link;
-      if (!hooks.recover || recovered.has(link.name) || this.#without(link)) continue;
+      if (!hooks.recover || (recovered.get(link.name) ?? 0) >= MOST_RECOVERIES || this.#without(link)) continue;
       const fixed = link.builtIn ? undefined : fixedOf(exchange);
       const called = link.call(
         "recover",
@@ -213,7 +216,7 @@ export class Chain {
         (value) => fixed?.fault() ?? recoveredFault(value, exchange) ?? (fixed && unsayable("the turn", exchange.turn)),
       );
       const settle = (did: unknown) => {
-        if (did === true) recovered.add(link.name);
+        if (did === true) recovered.set(link.name, (recovered.get(link.name) ?? 0) + 1);
         return did === true;
       };
       if (isPromise(called))

@@ -99,8 +99,8 @@ export class RunningExchange implements Exchange {
   pending: (() => Promise<void>)[] = [];
   /** Headers of the last answer to a question of a plugin's own, for an answer that has none of an upstream. */
   heard: Headers | undefined;
-  /** Plugins that have made one more try possible. */
-  readonly recovered = new Set<string>();
+  /** How often each plugin has made one more try possible. */
+  readonly recovered = new Map<string, number>();
   #spent: Usage | undefined;
   #firstMs: number | null = null;
   #settled = false;

@@ -197,7 +197,7 @@ test("answer, failure, settled and recover may lie and fail too", async () => {
     expect(await chain.answer({ output: [] }, exchange)).toEqual({ output: [] });
     expect(chain.failure(original, exchange)).toBe(original);
     chain.settled(receipt, exchange);
-    expect(chain.recover(original, exchange, new Set())).toBe(false);
+    expect(chain.recover(original, exchange, new Map())).toBe(false);
     expect(told("liar").map((fields) => fields?.hook)).toEqual(["answer", "failure", "settled", "recover"]);
   }
   const late = { failure: async () => original, settled: async () => boom() } as never;

@@ -2,7 +2,7 @@
 import { type Ask, before, visibleHistory } from "./ask.ts";
 import * as items from "./items.ts";
 import { type Json, objects, string } from "./json.ts";
-import { carried } from "./memory.ts";
+import { carried, swallowed } from "./memory.ts";
 import { endedResponse } from "./response.ts";
 import type { Action, Round } from "./script.ts";
 import { tokens, type Usage, usageObject } from "./usage.ts";
@@ -125,12 +125,17 @@ function playAction(action: Action, answer: Answer): Part[] {
     case "unknown":
       return [items.unknownItem()];
     case "compaction":
-      return [items.compaction(ask, carried(string(ask.body.instructions), before(ask), ask.account, answer.window))];
+      return [compaction(answer)];
     case "raw":
       return [{ raw: rawFrame(action.data) }];
     case "omit":
       return [{ omit: action.types }];
   }
+}
+
+function compaction({ ask, window }: Answer): Part {
+  const text = carried(string(ask.body.instructions), before(ask), ask.account, window);
+  return items.compaction({ account: ask.account, outputs: swallowed(ask.outputs, window) }, text);
 }
 
 function terminal(answer: Answer, output: Json[]): Json {

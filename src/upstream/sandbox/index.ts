@@ -19,7 +19,7 @@ import { newId } from "./ids.ts";
 import { compaction } from "./items.ts";
 import { type Json, string } from "./json.ts";
 import { ledger, type Stats } from "./ledger.ts";
-import { carried } from "./memory.ts";
+import { carried, swallowed } from "./memory.ts";
 import { refuseInput } from "./refuse.ts";
 import { answerAccount, answerTool } from "./tools.ts";
 import { promptCache, tokens, usageObject } from "./usage.ts";
@@ -129,7 +129,7 @@ function compacted(backend: Backend, request: Request, body: Json): Response {
   }
   const text = carried(string(body.instructions), input, account, window);
   const { outputs } = readAsk(body, input, account, request.headers);
-  const item = compaction({ outputs, account }, text).done;
+  const item = compaction({ outputs: swallowed(outputs, window), account }, text).done;
   const users = input.filter((each) => each.role === "user");
   const retained = users.map((each) => ({ ...each, ...retainedFields(each) }));
   const counts = {
