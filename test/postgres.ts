@@ -4,6 +4,7 @@ import { chownSync, mkdirSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { SQL } from "bun";
 import { temporary } from "./binary.ts";
+import { installed } from "./installed.ts";
 
 export interface Postgres extends AsyncDisposable {
   /** Of an empty database whose owner may make others. */
@@ -24,8 +25,8 @@ function program(name: string): string | undefined {
   return places.find((path) => statSync(path, { throwIfNoEntry: false })) ?? Bun.which(name) ?? undefined;
 }
 
-/** Whether this machine has one; the gate installs Debian's. */
-export const hasPostgres = program("initdb") !== undefined && program("postgres") !== undefined;
+/** The gate installs Debian's. */
+export const hasPostgres = installed("Postgres", program("initdb") && program("postgres"));
 
 /** Postgres refuses to run as root; its package makes a user that may. */
 const asUser = process.getuid?.() === 0 ? ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] : [];

@@ -3,6 +3,7 @@
 import { join } from "node:path";
 import { RedisClient } from "bun";
 import { temporary } from "./binary.ts";
+import { installed } from "./installed.ts";
 
 export interface Redis extends AsyncDisposable {
   url: string;
@@ -15,8 +16,8 @@ export interface Redis extends AsyncDisposable {
   resume(): void;
 }
 
-/** Whether this machine has one; the gate installs Debian's. */
-export const hasRedis = Bun.which("redis-server") !== null;
+/** The gate installs Debian's. */
+export const hasRedis = installed("Redis", Bun.which("redis-server"));
 
 export async function startRedis(options: { keeps?: boolean } = {}): Promise<Redis> {
   const port = await freePort();

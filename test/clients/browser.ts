@@ -1,6 +1,7 @@
 // A headless Chromium for pages that a person would click through: opens an address, presses a button, says where it ended.
 import { spawn } from "bun";
 import { temporary } from "../binary.ts";
+import { installed } from "../installed.ts";
 
 export interface Browser extends AsyncDisposable {
   /** Opens an address and waits until the page is there. */
@@ -22,19 +23,11 @@ interface Message {
   error?: { message: string };
 }
 
-let told = false;
-
-/** The path of a Chromium; undefined, with the reason printed, where there is none. The gate installs one: there it must be found. */
+/** The path of a Chromium, which the gate installs; undefined where there is none. */
 export function chromium(): string | undefined {
   const names = ["chromium", "chromium-browser", "google-chrome"];
-  const path =
-    process.env.CHROMIUM ?? names.map((name) => Bun.which(name)).find((found) => found !== null) ?? undefined;
-  if (path !== undefined) return path;
-  const reason = `no Chromium on this machine (looked for ${names.join(", ")} and $CHROMIUM)`;
-  if (process.env.CI === "true") throw new Error(reason);
-  if (!told) console.warn(`logins in a real browser are skipped: ${reason}`);
-  told = true;
-  return undefined;
+  const path = process.env.CHROMIUM ?? names.map((name) => Bun.which(name)).find((found) => found !== null);
+  return installed("Chromium", path) ? path : undefined;
 }
 
 export async function startBrowser(path: string): Promise<Browser> {

@@ -126,6 +126,26 @@ for (const [what, source] of [
   });
 }
 
+test.concurrent("a program that the gate should have installed: elsewhere its tests skip, there they fail", async () => {
+  for (const [file, program] of [
+    ["test/redis.ts", "Redis"],
+    ["test/account/chromium.ts", "Chromium"],
+  ] as const) {
+    const folder = temporary();
+    const source = `import { test } from "bun:test"; import ${JSON.stringify(join(root, file))}; test("fine", () => {});`;
+    writeFileSync(join(folder, "wants.test.ts"), source);
+    for (const [CI, code] of [
+      ["true", 1],
+      ["", 0],
+    ] as const) {
+      const command = [process.execPath, "test", "./wants.test.ts"];
+      const child = Bun.spawn(command, { cwd: folder, env: { CI, PATH: folder }, stdout: "ignore", stderr: "pipe" });
+      expect(await new Response(child.stderr).text()).toContain(`no ${program} on this machine`);
+      expect([program, CI, await child.exited]).toEqual([program, CI, code]);
+    }
+  }
+});
+
 test("the clients are there before the first suite, which would pass without the SDKs that it looks for", async () => {
   const lines = (await Bun.file(join(root, ".ci/run")).text()).split("\n");
   const at = (start: string) => lines.findIndex((line) => line.startsWith(start));
