@@ -34,13 +34,14 @@ export class Folder {
     let done: Item[] = [];
     let rest = items;
     let most = room * QUESTION;
+    let longest = Number.POSITIVE_INFINITY;
     let refused = room;
     let taken = 0;
     while (rest.length > 0) {
       const [before, sizes] = [sum(await this.#measure.sizes(done)), await this.#measure.sizes(rest)];
       const take = pieceOf(rest, sizes, most - before);
       const piece = rest.slice(0, take);
-      const { told, size } = await this.#told(piece, sum(sizes.slice(0, take)), most - before);
+      const { told, size } = await this.#told(piece, most - before, longest);
       try {
         const made = await this.#make(exchange, { ...exchange.turn, input: [...head, ...done, ...told] });
         done = [
@@ -48,13 +49,17 @@ export class Folder {
           "item" in made ? made.item : summaryMessage(made.summary),
         ];
         rest = rest.slice(take);
+        longest = Number.POSITIVE_INFINITY;
         taken = Math.max(taken, before + size);
       } catch (thrown) {
         if (!(thrown instanceof Failure) || thrown.kind !== "context_window") throw thrown;
         refused = Math.min(refused, before + size);
         most = (before + size) / 2;
         if (pieceOf(rest, sizes, most - before) < take) continue;
-        if ((await this.#told(piece, size, most - before)).size < size) continue;
+        // What is too long about it may be what no estimate counts: its texts get shorter whatever they seem to cost.
+        longest = longestIn(told) / 2;
+        if (longest >= LEAST) continue;
+        longest = LEAST;
         const less = unsaid(done);
         if (less.length === done.length) throw thrown;
         done = less;
@@ -63,14 +68,13 @@ export class Folder {
     return { items: done, refused, taken };
   }
 
-  /** A piece as it is, or in excerpts that are no longer than `room` if that can be. */
-  async #told(piece: readonly Item[], whole: number, room: number): Promise<{ told: readonly Item[]; size: number }> {
-    let [told, size] = [piece, whole];
-    for (let most = longestIn(piece) / 2; size > room && most >= LEAST; most /= 2) {
-      told = piece.map((item) => excerptOf(item, most));
-      size = sum(await this.#measure.sizes(told));
+  /** A piece as it is, or in excerpts that are no longer than `room` if that can be, with no text longer than `longest` characters. */
+  async #told(piece: readonly Item[], room: number, longest: number): Promise<{ told: readonly Item[]; size: number }> {
+    for (let most = Math.min(longest, longestIn(piece)); ; most /= 2) {
+      const told = piece.map((item) => excerptOf(item, most));
+      const size = sum(await this.#measure.sizes(told));
+      if (size <= room || most / 2 < LEAST) return { told, size };
     }
-    return { told, size };
   }
 }
 
