@@ -51,6 +51,18 @@ test("a lost event and a late one fail the gate, though the median is fine", () 
   expect(problems.join()).toMatch(/1 events lost.*201 ms late/);
 });
 
+test("events that are late round after round fail the gate, and a machine that once stood still does not", () => {
+  const late = (ms: number, round: number) => ({
+    ...sample("codexd chat", 10, { delay: { ...spread(100), max: ms * 1000 } }),
+    round,
+  });
+  const direct = [2, 3].map((round) => ({ ...sample("direct", 0), round }));
+  expect(broken(results([sample("nginx", 10), ...direct, late(900, 1), late(20, 2), late(30, 3)]))).toEqual([]);
+  expect(broken(results([sample("nginx", 10), ...direct, late(900, 1), late(20, 2), late(300, 3)]))).toEqual([
+    "codexd chat: events were 900, 300, 19.9 ms late, by rounds",
+  ]);
+});
+
 test("a plugin that makes every event dearer fails the gate, and neither one slow round of it does nor a restless machine", () => {
   const seen = (others: number[]) => ({ what: "chat", promised: 5, without: [20, 24, 21], with: others });
   const all = results([sample("nginx", 10)]);

@@ -2,7 +2,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Arm, codexdArms, type Place } from "./arms.ts";
-import { PACE, warm } from "./rounds.ts";
+import { PACE, STAGGER, warm } from "./rounds.ts";
 import type { Tools } from "./tools.ts";
 import { type DialectName, turn } from "./turns.ts";
 
@@ -50,7 +50,7 @@ async function armOf(place: Place, dialect: DialectName, plugins: string[]): Pro
 async function perThousandEvents(tools: Tools, arm: Arm, events: number): Promise<number> {
   await tools.script(events, PACE);
   const before = arm.gateway?.cpu() ?? 0;
-  const load = { streams: 256, events, paceUs: PACE, staggerUs: 3917 };
+  const load = { streams: 256, events, paceUs: PACE, staggerUs: STAGGER };
   const { events: seen } = await tools.load(arm, turn(arm.dialect, 1000, true), load);
   return (((arm.gateway?.cpu() ?? 0) - before) / seen) * 1000;
 }

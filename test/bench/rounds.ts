@@ -4,6 +4,8 @@ import type { Load, Tools } from "./tools.ts";
 import { turn } from "./turns.ts";
 
 export const PACE = 20_000;
+/** Between the starts of 256 streams: shares no factor with the pace, or the streams would all be due at the same moments. */
+export const STAGGER = 7919;
 /** Bodies of a coding agent's turns. */
 export const SIZES = [4_000, 40_000, 400_000] as const;
 
@@ -21,7 +23,7 @@ export interface Amount {
 }
 
 export const FULL: Amount = { rounds: 5, events: 200, turns: 256, requests: 2000, bodies: 40 };
-export const QUICK: Amount = { rounds: 2, events: 100, turns: 128, requests: 500, bodies: 15 };
+export const QUICK: Amount = { rounds: 3, events: 200, turns: 64, requests: 300, bodies: 25 };
 
 export interface Body {
   bytes: number;
@@ -51,8 +53,12 @@ export async function measure(tools: Tools, arm: Arm, round: number, amount: Amo
 
   await tools.script(amount.events, PACE);
   let before = cpu();
-  // The pause between starts shares no factor with the pace, or the streams would all be due at the same moments.
-  const loaded = await tools.load(arm, small, { streams: 256, events: amount.events, paceUs: PACE, staggerUs: 3917 });
+  const loaded = await tools.load(arm, small, {
+    streams: 256,
+    events: amount.events,
+    paceUs: PACE,
+    staggerUs: STAGGER,
+  });
   const sample: Sample = { arm: arm.name, round, loaded };
   if (arm.gateway) sample.cpuPerThousandEvents = ((cpu() - before) / loaded.events) * 1000;
   if (!all) return sample;
@@ -77,15 +83,14 @@ export async function measure(tools: Tools, arm: Arm, round: number, amount: Amo
   return sample;
 }
 
+/** How many streams a runtime that compiles while it runs needs until it has done with it. */
+const WARM = 2000;
+
 /** A few seconds of everything, so that no arm is measured while its code is still being compiled. */
-export async function warm(tools: Tools, arm: Arm): Promise<void> {
+export async function warm(tools: Tools, arm: Arm, total = WARM): Promise<void> {
   await tools.script(30, 1000);
-  const { statuses, lost } = await tools.load(arm, turn(arm.dialect, 1000, true), {
-    streams: 64,
-    total: 640,
-    events: 30,
-  });
-  if (statuses["200"] !== 640 || lost > 0)
+  const { statuses, lost } = await tools.load(arm, turn(arm.dialect, 1000, true), { streams: 64, total, events: 30 });
+  if (statuses["200"] !== total || lost > 0)
     throw new Error(`${arm.name} cannot serve: statuses ${JSON.stringify(statuses)}, ${lost} events lost`);
   await tools.script(1, 0);
   await tools.load(arm, turn(arm.dialect, 1000, false), { streams: 16, total: 500 });
