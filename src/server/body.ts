@@ -2,22 +2,32 @@
 
 import { createBrotliDecompress, createGunzip, createInflate, createZstdDecompress } from "node:zlib";
 import { Failure, invalid } from "../core/failure.ts";
+import { othersFirst } from "./turnstile.ts";
 
 const DEPTH = 128;
+/** Characters from which a body takes a millisecond or more. */
+const BIG = 64 * 1024;
 const utf8 = new TextDecoder();
 
 /** The body's bytes, decoded. Throws `request_too_large` before more than `limit` bytes are held. */
 export async function readBody(request: Request, limit: number): Promise<Uint8Array> {
-  const declared = Number(request.headers.get("content-length") ?? 0);
+  return isPlain(request, limit) ? new Uint8Array(await request.arrayBuffer()) : await unpacked(request, limit);
+}
+
+/** As it is, and of a length that is known: one call reads it, without stream machinery. Throws when that is too long. */
+function isPlain({ headers }: Request, limit: number): boolean {
+  const declared = Number(headers.get("content-length") ?? 0);
   if (declared > limit) throw tooLarge(limit);
-  const encodings = (request.headers.get("content-encoding") ?? "")
+  return declared > 0 && !headers.has("content-encoding");
+}
+
+async function unpacked({ headers, body }: Request, limit: number): Promise<Uint8Array> {
+  const encodings = (headers.get("content-encoding") ?? "")
     .toLowerCase()
     .split(",")
     .map((one) => one.trim());
   const applied = encodings.filter((one) => one !== "" && one !== "identity");
-  // Most requests are small and plain: one call, no stream machinery. The server's own cap bounds an undeclared length.
-  if (declared > 0 && applied.length === 0) return new Uint8Array(await request.arrayBuffer());
-  let bytes = await collect(request.body as AsyncIterable<Uint8Array> | null, limit);
+  let bytes = await collect(body as AsyncIterable<Uint8Array> | null, limit);
   for (const encoding of applied.reverse()) bytes = await decompress(bytes, encoding, limit);
   return bytes;
 }
@@ -42,17 +52,22 @@ async function* within(source: AsyncIterable<Uint8Array>, limit: number): AsyncG
 
 /** The body as a JSON object. Throws a 400 that says what is wrong with it. */
 export async function readJson(request: Request, limit: number): Promise<Record<string, unknown>> {
-  const bytes = await readBody(request, limit);
-  if (bytes.length === 0) throw invalid("body", "the request has no body; send a JSON object");
+  // Read as text where it can be: bytes of its own would be one copy more.
+  const text = isPlain(request, limit) ? await request.text() : utf8.decode(await unpacked(request, limit));
+  if (text === "") throw invalid("body", "the request has no body; send a JSON object");
+  const isBig = text.length > BIG;
+  if (isBig) await othersFirst();
   let value: unknown;
   try {
-    value = JSON.parse(utf8.decode(bytes));
+    value = JSON.parse(text);
   } catch (error) {
     throw invalid("body", `the request body is not valid JSON: ${(error as Error).message}`, "invalid_json");
   }
   if (typeof value !== "object" || value === null || Array.isArray(value))
     throw invalid("body", "the request body must be a JSON object");
-  tame(value);
+  tame(value, 1);
+  // What follows takes as long again.
+  if (isBig) await othersFirst();
   return value as Record<string, unknown>;
 }
 
@@ -101,22 +116,21 @@ function tooLarge(limit: number): Failure {
 }
 
 /** Walks the parsed value once: refuses absurd depth, removes `__proto__` keys before anything can assign them. */
-function tame(root: object): void {
-  let level: object[] = [root];
-  for (let depth = 1; level.length > 0; depth++) {
-    if (depth > DEPTH) throw invalid("body", `the request body is nested deeper than ${DEPTH} levels`);
-    const next: object[] = [];
-    for (const node of level) {
-      if (Array.isArray(node)) {
-        for (const value of node) if (typeof value === "object" && value !== null) next.push(value);
-        continue;
-      }
-      if (Object.hasOwn(node, "__proto__")) Reflect.deleteProperty(node, "__proto__");
-      for (const key in node) {
-        const value = (node as Record<string, unknown>)[key];
-        if (typeof value === "object" && value !== null) next.push(value);
-      }
+function tame(node: object, depth: number): void {
+  if (depth > DEPTH) throw invalid("body", `the request body is nested deeper than ${DEPTH} levels`);
+  if (Array.isArray(node)) {
+    for (let at = 0; at < node.length; at++) {
+      const value: unknown = node[at];
+      if (typeof value === "object" && value !== null) tame(value, depth + 1);
     }
-    level = next;
+    return;
+  }
+  for (const key in node) {
+    if (key === "__proto__") {
+      Reflect.deleteProperty(node, key);
+      continue;
+    }
+    const value = (node as Record<string, unknown>)[key];
+    if (typeof value === "object" && value !== null) tame(value, depth + 1);
   }
 }
