@@ -70,7 +70,7 @@ describe.each([
     taken(dialect, history, 10),
   );
   test.each(DIALECTS)("what no window holds is no end of a conversation of the %s dialect", (dialect) =>
-    taken(dialect, giants(window), 3),
+    taken(dialect, giants(window), 2),
   );
 });
 

@@ -208,6 +208,17 @@ test("answer, failure, settled and recover may lie and fail too", async () => {
   expect(told("late").map((fields) => fields?.hook)).toEqual(["failure", "settled"]);
 });
 
+test("a plugin that recovers again and again in vain keeps no exchange for ever, and others are asked after it", async () => {
+  const original = new Failure("context_window", { code: "context_length_exceeded", message: "too long" });
+  const asked: string[] = [];
+  const endless = plugin("endless", { recover: () => asked.push("endless") > 0 });
+  const { chain } = chainOf(endless, plugin("other", { recover: () => asked.push("other") < 0 }));
+  const [exchange, recovered] = [exchangeOf({ input: [] }), new Map<string, number>()];
+  let tries = 0;
+  while (await chain.recover(original, exchange, recovered)) tries++;
+  expect([tries, asked]).toEqual([5, [...Array(5).fill("endless"), "other"]]);
+});
+
 test("an answer changed in place by a hook that then fails is the answer that was", async () => {
   const hooks: Hooks = {
     answer(response) {
