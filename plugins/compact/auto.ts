@@ -14,6 +14,8 @@ interface Course {
   used: Shortened | undefined;
   /** What was used before anything was made for this turn. */
   began: Shortened | undefined;
+  /** How often it was too long for the upstream, whatever the estimate said. */
+  refusals: number;
   /** It cannot be made any shorter. */
   exhausted: boolean;
   /** Something is made for this very turn. Told from the start: by the end the client's stream may be open. */
@@ -22,6 +24,8 @@ interface Course {
 
 /** What stays as it is at the end of a history: a part of the room that the window leaves to it. */
 const TAIL = 1 / 4;
+/** Refused so often, a turn is no longer believed to be what it is estimated at: only its very end stays. */
+const DISBELIEF = 3;
 const ROUNDS = 4;
 /** Counts are estimates: of a size that was once taken, so much is sure to be taken again. */
 const SURE = 0.75;
@@ -31,12 +35,16 @@ const PASSING = new Set([
   ...["rate_limit", "quota", "overloaded", "upstream_credential", "transport", "upstream_timeout", "stream_broken"],
 ]);
 
+function tailAfter(refusals: number): number {
+  return refusals < DISBELIEF ? TAIL ** Math.max(1, refusals) : 0;
+}
+
 function isPassing(thrown: unknown): boolean {
   if (!(thrown instanceof Failure)) return false;
   return PASSING.has(thrown.kind) || (thrown.upstream?.status ?? 0) >= 500;
 }
 
-const NOTHING = { used: undefined, began: undefined, exhausted: false, making: false };
+const NOTHING = { used: undefined, began: undefined, refusals: 0, exhausted: false, making: false };
 const HEADER = "x-codexd-compacted";
 
 const course: ValueKey<Course> = valueKey("compact.course");
@@ -74,6 +82,7 @@ export class Automatic {
     if (!state || state.exhausted) return false;
     const { used } = state;
     if (failure.kind === "context_window") {
+      state.refusals++;
       this.#plan(exchange, state, failure);
       return true;
     }
@@ -171,7 +180,7 @@ export class Automatic {
     const since = used ? indexAfter(history, used.place) : 0;
     const whole = [...known, ...history.slice(since)];
     const room = Math.max(window - base, window / 10);
-    const cut = cutOf(whole, await this.#measure.sizes(whole), room * TAIL, known.length);
+    const cut = cutOf(whole, await this.#measure.sizes(whole), room * tailAfter(state.refusals), known.length);
     if (cut === undefined) return undefined;
     const { items, refused, taken } = await this.#folder.fold(exchange, head, whole.slice(0, cut), room);
     const place = history.slice(0, since + cut - known.length).filter(isCounted).length;
