@@ -3,6 +3,7 @@
 import { Failure } from "../core/failure.ts";
 import { Deadline } from "./deadline.ts";
 import { failureOfAnswer } from "./failure.ts";
+import { Patience, type Wait } from "./patience.ts";
 import { Reach } from "./reach.ts";
 
 /** How requests leave: the global `fetch`, or the sandbox in process. */
@@ -44,6 +45,12 @@ const network: Transport = (url, init) => fetch(url, { ...init, timeout: false }
 export class Connection {
   readonly name: string;
   readonly limits: Limits;
+  /** Of all streams that are read from here. */
+  readonly patience: Patience;
+  /** For the first chunk of a stream. */
+  readonly first: Wait;
+  /** For each further one. */
+  readonly later: Wait;
   readonly #base: string;
   readonly #transport: Transport;
   readonly #clock: () => number;
@@ -53,6 +60,9 @@ export class Connection {
   constructor(name: string, baseUrl: string, limits: Limits, clock: () => number, transport: Transport = network) {
     this.name = name;
     this.limits = limits;
+    this.patience = new Patience(Math.min(limits.firstByte, limits.idle));
+    this.first = { ms: limits.firstByte, failure: () => this.late() };
+    this.later = { ms: limits.idle, failure: () => this.silent() };
     this.#base = baseUrl.replace(/\/+$/, "");
     this.#transport = transport;
     this.#reach = transport === network ? new Reach(baseUrl, limits.connect) : undefined;

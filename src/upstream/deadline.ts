@@ -1,5 +1,10 @@
 // One request's end: the client leaving or a limit running out, whichever is first, stops whatever is being waited for.
 
+/** Is told when there is nothing more to wait for. */
+export interface Stopped {
+  stopped(): void;
+}
+
 export class Deadline {
   readonly #controller = new AbortController();
   /** For the transport. */
@@ -7,6 +12,8 @@ export class Deadline {
   readonly #client: AbortSignal | undefined;
   readonly #left = () => this.stop(this.#client?.reason);
   #reject: ((reason: unknown) => void) | undefined;
+  /** Who reads the answer. */
+  holder: Stopped | undefined;
 
   constructor(client: AbortSignal | undefined) {
     this.#client = client;
@@ -33,6 +40,7 @@ export class Deadline {
   stop(reason: unknown): void {
     this.#controller.abort(reason);
     this.#reject?.(reason);
+    this.holder?.stopped();
     this.release();
   }
 

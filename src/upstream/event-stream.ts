@@ -4,8 +4,8 @@ import type { Event } from "../core/event.ts";
 import { Failure } from "../core/failure.ts";
 import { SseReader } from "../core/sse.ts";
 import type { Connection } from "./connection.ts";
-import type { Deadline } from "./deadline.ts";
-import { Patience, type Wait } from "./patience.ts";
+import type { Deadline, Stopped } from "./deadline.ts";
+import type { Wait, Waiting } from "./patience.ts";
 import type { Restore } from "./restore.ts";
 
 type Body = ReadableStreamDefaultReader<Uint8Array>;
@@ -25,27 +25,32 @@ export interface Source {
 const END: Chunk = { done: true, value: undefined };
 
 /** Not a generator function: `return()` on one that was never started would not release the connection. */
-export class EventStream implements AsyncGenerator<Event[], undefined, undefined>, Source {
+export class EventStream implements AsyncGenerator<Event[], undefined, undefined>, Source, Waiting, Stopped {
   readonly #connection: Connection;
   readonly #deadline: Deadline;
   readonly #restore: Restore | undefined;
   readonly #sse = new SseReader();
-  readonly #patience: Patience;
-  readonly #first: Wait;
-  readonly #later: Wait;
   #reader: Body | undefined;
-  #begun = false;
+  #watched = false;
+  since: number | undefined;
+  wait: Wait;
 
   constructor(connection: Connection, deadline: Deadline, reader: Body | undefined, restore?: Restore) {
     this.#connection = connection;
     this.#deadline = deadline;
     this.#reader = reader;
     this.#restore = restore;
-    this.#patience = new Patience(deadline);
-    this.#first = { ms: connection.limits.firstByte, failure: () => connection.late() };
-    this.#later = { ms: connection.limits.idle, failure: () => connection.silent() };
-    // A transport may be slow to notice its signal; whoever reads must not wait for that.
-    deadline.signal.addEventListener("abort", () => void this.#reader?.cancel().catch(() => undefined), { once: true });
+    this.wait = connection.first;
+    deadline.holder = this;
+  }
+
+  late(failure: Failure): void {
+    this.#deadline.stop(failure);
+  }
+
+  /** A transport may be slow to notice its signal; whoever reads must not wait for that. */
+  stopped(): void {
+    void this.#reader?.cancel().catch(() => undefined);
   }
 
   async next(): Promise<Step> {
@@ -63,15 +68,19 @@ export class EventStream implements AsyncGenerator<Event[], undefined, undefined
   read(): Promise<Chunk> {
     if (!this.#reader) return Promise.resolve(END);
     this.#deadline.signal.throwIfAborted();
-    this.#patience.begin(this.#begun ? this.#later : this.#first);
+    if (!this.#watched) {
+      this.#watched = true;
+      this.#connection.patience.add(this);
+    }
+    this.since = performance.now();
     return this.#reader.read();
   }
 
   take({ value: chunk }: Chunk): Event[] | undefined {
-    this.#patience.pause();
+    this.since = undefined;
     if (!this.#reader) return undefined;
     this.#deadline.signal.throwIfAborted();
-    this.#begun = true;
+    this.wait = this.#connection.later;
     if (chunk) return this.#restored(this.#sse.push(chunk));
     const events = this.#sse.end();
     void this.#close();
@@ -112,7 +121,7 @@ export class EventStream implements AsyncGenerator<Event[], undefined, undefined
   async #close(): Promise<void> {
     const reader = this.#reader;
     this.#reader = undefined;
-    this.#patience.end();
+    this.#connection.patience.remove(this);
     this.#deadline.release();
     await reader?.cancel().catch(() => undefined);
   }

@@ -1,50 +1,51 @@
-// Bounds the silence between the reads of a stream: one timer serves them all, and a read costs no more than two field writes.
+// Bounds the silence between the reads of streams: one clock serves them all, and a read costs no more than two field writes.
 
 import type { Failure } from "../core/failure.ts";
-import type { Deadline } from "./deadline.ts";
 
 export interface Wait {
   ms: number;
   failure(): Failure;
 }
 
-export class Patience {
-  readonly #deadline: Deadline;
-  #wait: Wait | undefined;
+/** A stream that is being read. */
+export interface Waiting {
   /** When the read that is under way began; undefined between reads: a client that does not read is not the upstream's silence. */
-  #since: number | undefined;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly since: number | undefined;
+  /** How long it may take. */
+  readonly wait: Wait;
+  late(failure: Failure): void;
+}
 
-  constructor(deadline: Deadline) {
-    this.#deadline = deadline;
+/** Thousands of idle streams share one timer: one for each would cost more than all that a stream has to remember. */
+export class Patience {
+  readonly #interval: number;
+  readonly #streams = new Set<Waiting>();
+  #timer: ReturnType<typeof setInterval> | undefined;
+
+  /** `shortest`: milliseconds of the shortest wait that will come. */
+  constructor(shortest: number) {
+    this.#interval = Math.max(5, Math.min(1000, shortest / 16));
   }
 
-  /** A read begins: it may take as long as `wait` says, then the deadline is stopped with its failure. */
-  begin(wait: Wait): void {
-    if (wait !== this.#wait) this.#arm(wait);
-    this.#since = performance.now();
+  add(stream: Waiting): void {
+    this.#streams.add(stream);
+    this.#timer ??= setInterval(() => this.#tick(), this.#interval);
   }
 
-  /** The read brought something. */
-  pause(): void {
-    this.#since = undefined;
+  remove(stream: Waiting): void {
+    this.#streams.delete(stream);
+    if (this.#streams.size > 0) return;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
   }
 
-  /** There will be no more reads. */
-  end(): void {
-    clearTimeout(this.#timer);
-  }
-
-  #arm(wait: Wait): void {
-    this.#wait = wait;
-    clearTimeout(this.#timer);
-    if (Number.isFinite(wait.ms)) this.#timer = setTimeout(() => this.#check(wait), wait.ms);
-  }
-
-  #check(wait: Wait): void {
-    const left = this.#since === undefined ? wait.ms : this.#since + wait.ms - performance.now();
-    // Timers may fire a little early.
-    if (left <= 1) this.#deadline.stop(wait.failure());
-    else this.#timer = setTimeout(() => this.#check(wait), left);
+  #tick(): void {
+    const now = performance.now();
+    for (const stream of this.#streams) {
+      const { since, wait } = stream;
+      if (since === undefined || since + wait.ms > now) continue;
+      this.remove(stream);
+      stream.late(wait.failure());
+    }
   }
 }
