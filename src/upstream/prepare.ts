@@ -41,7 +41,6 @@ export function prepare(exchange: Exchange, target: Target): Prepared {
   const input = itemsOf(body.input);
   reserveTools(body.tools, names);
   if (Array.isArray(input)) {
-    for (const item of input) if (isObject(item)) reserveTools(item.tools, names);
     const mending: Mending = {
       references: kind === "openai",
       forgetful: kind === "chatgpt" || body.store === false,
@@ -110,12 +109,20 @@ function narrowed(
 
 function fitInput(input: readonly unknown[], mending: Mending, names: Names, codexClient: boolean): unknown[] {
   const items: Item[] = [];
-  for (const [at, item] of input.entries()) {
+  // Most of a long history is messages, which have nothing to name.
+  let isNamed = false;
+  for (let at = 0; at < input.length; at++) {
+    const item: unknown = input[at];
     if (!isObject(item)) throw invalid(`input[${at}]`, `input[${at}] must be an item object`);
     const next = mended(item as Item, at, mending);
-    if (next) items.push(next);
+    if (!next) continue;
+    items.push(next);
+    if (next.type === "message") continue;
+    isNamed = true;
+    if (next.tools !== undefined) reserveTools(next.tools, names);
+    if (isCall(next)) names.reserve(String(next.namespace ?? ""), next.name);
   }
-  for (const item of items) if (isCall(item)) names.reserve(String(item.namespace ?? ""), item.name);
+  if (!isNamed) return items;
   return paired(items, codexClient).map((item, at) => {
     if (isCall(item)) return fitNamed(item, names);
     if (!Array.isArray(item.tools)) return item;
@@ -124,9 +131,10 @@ function fitInput(input: readonly unknown[], mending: Mending, names: Names, cod
   });
 }
 
-function isCall(item: Item): boolean {
-  const type = String(item.type);
-  return type.startsWith("function_call") || type.startsWith("custom_tool_call");
+const NAMED = new Set(["function_call", "function_call_output", "custom_tool_call", "custom_tool_call_output"]);
+
+function isCall({ type }: Item): boolean {
+  return type !== undefined && NAMED.has(type);
 }
 
 function fitOptions(body: Record<string, unknown>, names: Names, dropped: Set<string>): void {

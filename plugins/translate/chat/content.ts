@@ -119,6 +119,9 @@ function usable(part: Fields): boolean {
 
 /** The text and refusal parts of an assistant message; empty ones are left out. */
 export function assistantContent(message: Fields, path: string): Item[] {
+  const { content, refusal, annotations } = message;
+  if (typeof content === "string" && refusal === undefined && annotations === undefined)
+    return content === "" ? [] : [{ type: "output_text", text: content }];
   const parts: Item[] = [];
   const add = (type: "output_text" | "refusal", text: string | undefined) => {
     if (text) parts.push(type === "output_text" ? { type, text } : { type, refusal: text });

@@ -29,53 +29,61 @@ export function inputOf(messages: unknown, { custom }: Toolbox, dropped: Dropped
     throw invalid("messages", `messages must be a non-empty array of messages, found ${found(messages)}`);
   }
   const calls: Calls = { custom: new Set(), legacy: new Map() };
-  return messages.flatMap((value, index): Item[] => {
+  const items: Item[] = [];
+  for (let index = 0; index < messages.length; index++) {
     const path = `messages[${index}]`;
-    const message = requiredObject(value, path);
+    const message = requiredObject(messages[index], path);
     const role = oneOf(message.role, ROLES, `${path}.role`);
     if (message.name && role !== "tool" && role !== "function") dropped.add("messages[].name");
     switch (role) {
       case "assistant":
-        return assistant(message, path, custom, calls, dropped);
+        assistant(items, message, path, custom, calls, dropped);
+        break;
       case "tool":
-        return [toolMessage(message, path, calls, dropped)];
+        items.push(toolMessage(message, path, calls, dropped));
+        break;
       case "function":
-        return [functionMessage(message, path, calls, dropped)];
+        items.push(functionMessage(message, path, calls, dropped));
+        break;
       default:
-        return [
-          {
-            type: "message",
-            role: role === "user" ? "user" : "developer",
-            content: messageContent(message.content, `${path}.content`, dropped),
-          },
-        ];
+        items.push({
+          type: "message",
+          role: role === "user" ? "user" : "developer",
+          content: messageContent(message.content, `${path}.content`, dropped),
+        });
     }
-  });
+  }
+  return items;
 }
 
 /** Reasoning first, then text, then calls, each after the reasoning that led to it: the order in which the model produced them. */
-function assistant(message: Fields, path: string, custom: ReadonlySet<string>, calls: Calls, dropped: Dropped): Item[] {
+function assistant(
+  items: Item[],
+  message: Fields,
+  path: string,
+  custom: ReadonlySet<string>,
+  calls: Calls,
+  dropped: Dropped,
+): void {
   const content = assistantContent(message, path);
-  const reasoning = sealedReasoning(message);
-  const items = reasoning(0);
+  const reasoning = Array.isArray(message.reasoning_details) ? sealedReasoning(message) : undefined;
+  items.push(...(reasoning?.(0) ?? []));
   if (content.length > 0) items.push({ type: "message", role: "assistant", content });
-  for (const [index, call] of (optionalArray(message.tool_calls, `${path}.tool_calls`) ?? []).entries()) {
-    items.push(
-      ...(index === 0 ? [] : reasoning(index)),
-      toolCall(requiredObject(call, `${path}.tool_calls[${index}]`), `${path}.tool_calls[${index}]`, custom, calls),
-    );
+  for (const [index, call] of optionalArray(message.tool_calls, `${path}.tool_calls`)?.entries() ?? []) {
+    if (index > 0) items.push(...(reasoning?.(index) ?? []));
+    const at = `${path}.tool_calls[${index}]`;
+    items.push(toolCall(requiredObject(call, at), at, custom, calls));
   }
   if (isObject(message.function_call)) items.push(legacyCall(message.function_call, path, calls));
   if (message.audio) dropped.add("messages[].audio");
   if (Array.isArray(message.images) && message.images.length > 0) dropped.add("messages[].images");
-  return items;
 }
 
 /** Reasoning text alone cannot be given back to the model; only what carries our seal (or a bare ciphertext) is. By the call that it comes before. */
 function sealedReasoning(message: Fields): (call: number) => Item[] {
   const calls = Array.isArray(message.tool_calls) ? message.tool_calls.length : 0;
   const byCall = new Map<number, Item[]>();
-  for (const detail of Array.isArray(message.reasoning_details) ? (message.reasoning_details as unknown[]) : []) {
+  for (const detail of message.reasoning_details as unknown[]) {
     if (!isObject(detail)) continue;
     const text = [detail.data, detail.signature].find((one) => unseal(one) !== undefined);
     if (text === undefined) continue;

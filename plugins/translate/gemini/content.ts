@@ -55,8 +55,14 @@ export class Contents {
   }
 
   #parts(content: Fields, speaker: string): void {
-    for (const [index, value] of content.list("parts").entries()) {
-      const part = fieldsOf(value, `${content.at("parts")}[${index}]`);
+    const parts = content.list("parts");
+    for (let index = 0; index < parts.length; index++) {
+      const text = onlyText(parts[index]);
+      if (text !== undefined) {
+        if (text !== "") this.#text(text, speaker);
+        continue;
+      }
+      const part = fieldsOf(parts[index], `${content.at("parts")}[${index}]`);
       this.#part(part, speaker);
       this.dropped.push(...part.unread());
     }
@@ -189,11 +195,23 @@ export class Contents {
 
   /** Ends a speaker's items. Thoughts that nobody signed cannot go back upstream; they are no visible text. */
   #end(): void {
-    const own = this.items.splice(this.#from);
-    this.items.push(...own.filter((item) => item.type !== "reasoning" || item.encrypted_content !== undefined));
-    this.#from = this.items.length;
+    let kept = this.#from;
+    for (let at = kept; at < this.items.length; at++) {
+      const item = this.items[at] as Item;
+      if (item.type !== "reasoning" || item.encrypted_content !== undefined) this.items[kept++] = item;
+    }
+    this.items.length = kept;
+    this.#from = kept;
     this.#speaker = undefined;
   }
+}
+
+/** The text of a part that has nothing else, as most of a long history have; undefined for any other. */
+function onlyText(part: unknown): string | undefined {
+  if (typeof part !== "object" || part === null) return undefined;
+  for (const key in part) if (key !== "text") return undefined;
+  const { text } = part as { text?: unknown };
+  return typeof text === "string" ? text : undefined;
 }
 
 /** Google's rule: `output` is the answer itself, `error` an error, and anything else the whole object. */

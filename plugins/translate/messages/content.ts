@@ -18,7 +18,8 @@ export function blocksOf(content: unknown, at: string): Block[] {
   if (typeof content === "string") return [{ type: "text", text: content }];
   if (content === undefined || content === null) return [];
   if (!Array.isArray(content)) throw invalid(at, `${at} must be a string or an array of content blocks`);
-  for (const [index, block] of content.entries()) {
+  for (let index = 0; index < content.length; index++) {
+    const block: unknown = content[index];
     if (typeof block !== "object" || block === null)
       throw invalid(`${at}[${index}]`, `${at}[${index}] must be a content block`);
   }

@@ -88,11 +88,15 @@ function decodeMessages(body: Record<string, unknown>, history: History): string
   }
   pushSystem(history, body.system, "system");
   let latest: string | undefined;
-  for (const [index, message] of (body.messages as Block[]).entries()) {
+  const messages = body.messages as Block[];
+  for (let index = 0; index < messages.length; index++) {
+    const message = messages[index] as Block;
     const at = `messages[${index}]`;
     if (typeof message !== "object" || message === null) throw invalid(at, `${at} must be a message`);
     pushTurn(history, message, at);
     const config = message.output_config as Block | null | undefined;
+    // Hardly any message has one: no path is made for it then.
+    if (!config && message.effort === undefined) continue;
     latest =
       effortOf(config?.effort, `${at}.output_config.effort`) ?? effortOf(message.effort, `${at}.effort`) ?? latest;
   }

@@ -38,11 +38,12 @@ export function pushTurn(history: History, message: Block, at: string): void {
 
 function pushUser(history: History, blocks: Block[], at: string): void {
   let parts: Part[] = [];
-  for (const [index, block] of blocks.entries()) {
+  for (let index = 0; index < blocks.length; index++) {
+    const block = blocks[index] as Block;
     // Thinking is the model's: in a user's mouth it means nothing.
     if (block.type === "thinking" || block.type === "redacted_thinking") continue;
     if (block.type !== "tool_result") {
-      parts.push(...inputParts(block, `${at}[${index}]`, history));
+      for (const part of inputParts(block, `${at}[${index}]`, history)) parts.push(part);
       continue;
     }
     pushMessage(history, "user", parts);
@@ -73,7 +74,8 @@ function pushAssistant(history: History, blocks: Block[], at: string): void {
     parts = [];
     history.items.push(item);
   };
-  for (const [index, block] of blocks.entries()) {
+  for (let index = 0; index < blocks.length; index++) {
+    const block = blocks[index] as Block;
     const path = `${at}[${index}]`;
     switch (block.type) {
       case "text":

@@ -2,6 +2,8 @@
 
 import { type Decoded, type Dialect, Failure, invalid, type Keep, type Turn } from "codexd/plugin";
 
+type Fields = Record<string, unknown>;
+
 export const decode: Dialect["decode"] = ({ body }): Decoded => {
   const { stream, ...rest } = body;
   if (stream !== undefined && stream !== null && typeof stream !== "boolean")
@@ -27,16 +29,17 @@ function inputOf(input: unknown): Turn["input"] {
   if (typeof input === "string")
     return [{ type: "message", role: "user", content: [{ type: "input_text", text: input }] }];
   if (!Array.isArray(input)) throw invalid("input", `input is ${said(input)}; legal: a string or a list of items`);
-  for (const [index, item] of input.entries()) {
+  for (let index = 0; index < input.length; index++) {
+    const item: unknown = input[index];
     if (typeof item !== "object" || item === null || Array.isArray(item))
       throw invalid(`input[${index}]`, `input[${index}] is ${said(item)}; every item must be an object`);
     // The official types let a reference go without its type.
-    if (isBareReference(item)) input[index] = { ...item, type: "item_reference" };
+    if (isBareReference(item as Fields)) input[index] = { ...item, type: "item_reference" };
   }
   return input as Turn["input"];
 }
 
-function isBareReference(item: Record<string, unknown>): boolean {
+function isBareReference(item: Fields): boolean {
   return (
     typeof item.id === "string" && (item.type ?? undefined) === undefined && !("role" in item || "content" in item)
   );

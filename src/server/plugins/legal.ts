@@ -138,7 +138,7 @@ function turnFault(turn: unknown): string | undefined {
   if (!Object.isExtensible(turn)) return "it left the turn frozen; others change it after it";
   const { model, input, tools, instructions, reasoning, text, include } = turn as Turn;
   if (typeof model !== "string") return left("turn.model", model, "a text");
-  if (!Array.isArray(input) || ![...input].every(isObject)) return left("turn.input", input, "a list of items");
+  if (!isItems(input)) return left("turn.input", input, "a list of items");
   if (tools !== undefined && tools !== null && !(Array.isArray(tools) && tools.every(isTool)))
     return left("turn.tools", tools, "a list of tools, each with a type");
   for (const [name, value] of Object.entries({ reasoning, text }))
@@ -148,6 +148,13 @@ function turnFault(turn: unknown): string | undefined {
   if (include !== undefined && include !== null && !Array.isArray(include))
     return left("turn.include", include, "a list of texts");
   return undefined;
+}
+
+/** Without a copy: every hook of every turn is judged. A hole is no item either, which `every` would pass over. */
+function isItems(value: unknown): boolean {
+  if (!Array.isArray(value)) return false;
+  for (let at = 0; at < value.length; at++) if (!isObject(value[at])) return false;
+  return true;
 }
 
 /** Objects in objects in a value, at most; a circle has no end. */
