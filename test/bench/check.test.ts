@@ -96,6 +96,22 @@ test("a dear usage-log, streams that are not held and small ones held up fail th
   ]);
 });
 
+test("a peer that is ahead in anything fails the check, in its own dialect", () => {
+  const ours = { ...sample("codexd chat", 10), cpuPerThousandRequests: 500 };
+  const peer = (requests: number) => ({ ...sample("Peer 1.0 chat", 20), cpuPerThousandRequests: requests });
+  const held = [
+    { arm: "codexd chat", idle: 5000, memory: 30 },
+    { arm: "Peer 1.0 chat", idle: 5000, memory: 25 },
+  ];
+  const slow = { ...peer(900), steady: load({ first: spread(900) }) };
+  expect(broken(results([sample("nginx", 10), ours, slow]))).toEqual([]);
+  expect(broken({ ...results([sample("nginx", 10), ours, peer(400)]), held })).toEqual([
+    "codexd chat needs 500 of CPU for each request, Peer 1.0 chat 400",
+    "codexd chat needs 0.00 of time to the first token, Peer 1.0 chat 0.00",
+    "codexd chat needs 30.0 of memory for each idle stream, Peer 1.0 chat 25.0",
+  ]);
+});
+
 test("the gate cannot be passed by leaving nginx out", () => {
   expect(broken(results([sample("codexd identity", 10)]))).toContain(
     "nginx was not measured: there is nothing to compare with",

@@ -1,7 +1,18 @@
 // What the gate holds the bench to: ratios within one run, never absolute times.
 import { addedShare, noiseOf } from "./observed.ts";
 import type { Sample } from "./rounds.ts";
-import { Comparison, cpuOfBig, cpuOfEvents, figure, gainOf, jsonOf, median, type Results } from "./table.ts";
+import {
+  Comparison,
+  cpuOfBig,
+  cpuOfEvents,
+  cpuOfRequests,
+  figure,
+  firstP50,
+  gainOf,
+  jsonOf,
+  median,
+  type Results,
+} from "./table.ts";
 
 /** CPU for each event, against nginx. */
 const EVENTS: Record<string, number> = {
@@ -66,7 +77,7 @@ export function broken(results: Results): string[] {
   );
   if (withLog > USAGE_LOG + NOISE / 100)
     problems.push(`usage-log makes an event ${figure(withLog)} × as dear; at most ${USAGE_LOG}`);
-  problems.push(...badlyHeld(results));
+  problems.push(...badlyHeld(results), ...behindPeers(results));
   for (const seen of results.observed) {
     const added = addedShare(seen);
     if (added > seen.promised + Math.max(NOISE, noiseOf(seen)))
@@ -77,6 +88,31 @@ export function broken(results: Results): string[] {
   if (!(gain >= TWO)) problems.push(`two workers serve ${figure(gain)} × what one does; at least ${TWO}`);
   if (workers.receipts !== workers.answered)
     problems.push(`two workers wrote ${workers.receipts} receipts of ${workers.answered} answers`);
+  return problems;
+}
+
+/** Everything that is measured beside codexd and does its work, which the rest only passes on. */
+const isPeer = (arm: string) => !/^(codexd .*|direct|nginx|haproxy|bare Bun)$/.test(arm);
+
+/** Codexd has to be ahead of every gateway of its kind in each of these, in the dialect that the peer was asked in. */
+function behindPeers({ samples, held }: Results): string[] {
+  const all = new Comparison(samples);
+  const problems: string[] = [];
+  for (const peer of all.arms.filter(isPeer)) {
+    const own = `codexd ${peer.split(" ").at(-1)}`;
+    // Of one that could not hold them all it is not known what they would have needed.
+    const memory = (name: string) =>
+      held.flatMap(({ arm, idle, memory }) => (arm === name && idle >= 5000 ? memory : []));
+    const compared: [what: string, own: number[], its: number[]][] = [
+      ["CPU for each event", all.values(own, cpuOfEvents), all.values(peer, cpuOfEvents)],
+      ["CPU for each request", all.values(own, cpuOfRequests), all.values(peer, cpuOfRequests)],
+      ["time to the first token", all.added(own, firstP50), all.added(peer, firstP50)],
+      ["memory for each idle stream", memory(own), memory(peer)],
+    ];
+    for (const [what, ours, theirs] of compared)
+      if (theirs.length > 0 && !(median(ours) < median(theirs)))
+        problems.push(`${own} needs ${figure(median(ours))} of ${what}, ${peer} ${figure(median(theirs))}`);
+  }
   return problems;
 }
 

@@ -110,7 +110,7 @@ const ORDER = [
 ];
 const rank = (arm: string) => (ORDER.indexOf(arm) + 1 || 100) + (arm.includes(",") ? 50 : 0);
 
-const firstP50: Measure = ({ steady }) => steady && steady.first.p50 / 1000;
+export const firstP50: Measure = ({ steady }) => steady && steady.first.p50 / 1000;
 const firstP99: Measure = ({ steady }) => steady && steady.first.p99 / 1000;
 const gapP99: Measure = ({ steady }) => steady && steady.gap.p99 / 1000;
 const gapP999: Measure = ({ steady }) => steady && steady.gap.p999 / 1000;
@@ -122,7 +122,7 @@ const wrong: Measure = ({ loaded, steady }) =>
   (steady ? steady.lost + steady.reordered + steady.broken : 0);
 const glued: Measure = ({ steady }) => steady && (steady.coalesced / steady.events) * 100;
 export const cpuOfEvents: Measure = ({ cpuPerThousandEvents }) => cpuPerThousandEvents;
-const cpuOfRequests: Measure = ({ cpuPerThousandRequests }) => cpuPerThousandRequests;
+export const cpuOfRequests: Measure = ({ cpuPerThousandRequests }) => cpuPerThousandRequests;
 const firstOf =
   (index: number): Measure =>
   ({ bodies }) =>
