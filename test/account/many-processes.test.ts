@@ -4,6 +4,7 @@ import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { temporary } from "../binary.ts";
+import { timed } from "../least.ts";
 import { ENGINES, type TestEngine } from "../store/engines.ts";
 import { lines } from "../store/fixture.ts";
 import { issuing, kept, stored } from "./setting.ts";
@@ -63,11 +64,12 @@ test("kill -9 while the issuer has not answered leaves a usable account, and the
   expect(await turn(sandbox.url, (await it.handle.credentials()).token)).toBe(200);
   await sandbox.control({ tokenDelay: 0, expired: true });
   const old = (await it.handle.credentials()).token;
-  const began = performance.now();
-  expect(await turn(sandbox.url, (await it.handle.refreshAfter401(old)).token)).toBe(200);
-  expect(performance.now() - began).toBeLessThan(12_000);
+  // Whoever waited for the issuer's answer to the one that is gone would wait for a minute.
+  const asked = () =>
+    timed(async () => expect(await turn(sandbox.url, (await it.handle.refreshAfter401(old)).token)).toBe(200));
+  expect(await asked()).toBeLessThan(45_000);
   expect(await sandbox.counts()).toMatchObject({ refreshes: 1, reused: 0 });
-}, 40_000);
+}, 120_000);
 
 test("kill -9 at any moment of a renewal leaves a store that opens, with a whole login in it", async () => {
   await using sandbox = await issuing();

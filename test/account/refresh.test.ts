@@ -27,12 +27,12 @@ test("a token with more than five minutes to live is left alone, one with less i
 test("while the old token is good nobody waits for the new one", async () => {
   await using sandbox = await issuing();
   await using it = await kept(sandbox.url, stored(sandbox.url, await sandbox.login()));
-  await sandbox.control({ tokenDelay: 300 });
+  await sandbox.control({ tokenDelay: 1000 });
   const first = (await it.handle.credentials()).token;
   it.ahead(56 * MINUTE);
-  const began = performance.now();
   expect((await it.handle.credentials()).token).toBe(first ?? "");
-  expect(performance.now() - began).toBeLessThan(150);
+  // The issuer has not answered yet.
+  expect(it.lines.some(({ message }) => message === "a login was renewed")).toBe(false);
   for (const deadline = Date.now() + 5000; it.handle.state && Date.now() < deadline; ) {
     if (it.lines.some(({ message }) => message === "a login was renewed")) break;
     await Bun.sleep(20);

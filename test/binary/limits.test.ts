@@ -3,6 +3,7 @@
 import { expect, test } from "bun:test";
 import { connect, createServer, type Socket } from "node:net";
 import { startGateway, startSandbox } from "../binary.ts";
+import { least, timed } from "../least.ts";
 import { readAll, ring, typesOf } from "../risks/ring.ts";
 
 interface Envelope {
@@ -11,15 +12,21 @@ interface Envelope {
 
 test("beyond limits.streams the answer is 503 with Retry-After at once, and what is open goes on", async () => {
   await using it = await ring({ config: { limits: { streams: 2 } } });
-  const open = await Promise.all([it.ask("SLOW 30 ;; LONG 30"), it.ask("SLOW 30 ;; LONG 30")]);
+  const open = await Promise.all([it.ask("SLOW 30 ;; LONG 120"), it.ask("SLOW 30 ;; LONG 120")]);
+  let ended = 0;
+  const reading = open.map(async (one) => {
+    const { text } = await readAll(one);
+    ended++;
+    return typesOf(text).at(-1);
+  });
   for (const path of ["/v1/responses", "/v1/chat/completions", "/v1/messages"]) {
-    const began = performance.now();
     const response = await it.post(path, { model: "gpt-5.5", input: "x", messages: [], max_tokens: 1 });
-    expect(performance.now() - began).toBeLessThan(100);
     expect([response.status, response.headers.get("retry-after")]).toEqual([path === "/v1/messages" ? 529 : 503, "1"]);
     expect(((await response.json()) as Envelope).error.code).toBe("server_is_overloaded");
   }
-  for (const one of open) expect(typesOf((await readAll(one)).text).at(-1)).toBe("response.completed");
+  // Nobody was made to wait for a place.
+  expect(ended).toBe(0);
+  expect(await Promise.all(reading)).toEqual(["response.completed", "response.completed"]);
   expect((await it.ask("x", { stream: false })).status).toBe(200);
 });
 
@@ -63,10 +70,12 @@ test("an upstream that accepts and never answers is a 504 after connect and firs
     config: config(far.port, { connect: "200ms", firstByte: "300ms", retries: 0 }),
   });
   for (const stream of [false, true]) {
-    const began = performance.now();
-    const response = await asking(gateway.base, stream);
-    const took = performance.now() - began;
-    expect([response.status, ((await response.json()) as Envelope).error.code]).toEqual([504, "upstream_timeout"]);
+    const took = await least(2000, () =>
+      timed(async () => {
+        const response = await asking(gateway.base, stream);
+        expect([response.status, ((await response.json()) as Envelope).error.code]).toEqual([504, "upstream_timeout"]);
+      }),
+    );
     expect(took).toBeGreaterThan(250);
     expect(took).toBeLessThan(2000);
   }
@@ -137,9 +146,14 @@ test("limits.heartbeat says something in time, and 0 says nothing at all", async
     const whole = await (await it.ask("SLOW 150 ;; SAY one two three four", { stream: false })).text();
     expect(whole).toMatch(/^ +\{/);
   }
-  await using it = await ring({ config: { limits: { heartbeat: 0, hold: "50ms" } } });
-  const { text } = await readAll(await it.ask("SILENT 600 ;; SAY x"));
-  expect([beats(text), typesOf(text).at(-1)]).toEqual([0, "response.completed"]);
+  await using it = await ring({ config: { limits: { heartbeat: 0, hold: "200ms" } } });
+  // Where the upstream's first event is later than the hold, the stream is opened with a sign of life.
+  const silent = async () => {
+    const { text } = await readAll(await it.ask("SILENT 600 ;; SAY x"));
+    expect(typesOf(text).at(-1)).toBe("response.completed");
+    return beats(text);
+  };
+  expect(await least(1, silent)).toBe(0);
   expect(await (await it.ask("SLOW 150 ;; SAY one two three four", { stream: false })).text()).toMatch(/^\{/);
 });
 
@@ -157,16 +171,16 @@ test("an upstream whose catalogue never comes holds up the first requests only, 
   });
   const up = { kind: "openai", baseUrl: `http://127.0.0.1:${upstream.port}/v1`, accounts: [{ apiKey: "sk-x" }] };
   await using gateway = await startGateway({ config: { upstreams: { up } } });
-  const took = async () => {
-    const began = performance.now();
+  const asked = async () => {
     const response = await asking(gateway.base, false);
     expect([response.status, ((await response.json()) as Envelope).error.message]).toEqual([400, "no"]);
-    return performance.now() - began;
   };
-  expect(await took()).toBeLessThan(3000);
-  await gateway.printed(/the catalogue of an upstream could not be read/);
-  for (let at = 0; at < 3; at++) expect(await took()).toBeLessThan(700);
-  expect(turns).toBe(4);
+  const given = /the catalogue of an upstream could not be read/;
+  const first = await timed(asked);
+  expect(gateway.stdout() + gateway.stderr()).not.toMatch(given);
+  await gateway.printed(given);
+  expect(await least(first / 2, () => timed(asked), 3)).toBeLessThan(first / 2);
+  expect(turns).toBeWithin(2, 5);
 });
 
 test("while it drains, readiness is refused in every way a balancer may ask, and health is not", async () => {
@@ -226,12 +240,14 @@ test.skipIf(process.platform !== "linux")(
     using far = await walled();
     await using gateway = await startGateway({ config: config(far.port, { connect: "500ms", retries: 0 }) });
     for (const stream of [false, true]) {
-      const began = performance.now();
-      const response = await asking(gateway.base, stream);
-      const took = performance.now() - began;
-      const { error } = (await response.json()) as Envelope;
-      expect([response.status, error.code]).toEqual([502, "upstream_unreachable"]);
-      expect(error.message).toContain("no connection within 0.5 s");
+      const took = await least(4000, () =>
+        timed(async () => {
+          const response = await asking(gateway.base, stream);
+          const { error } = (await response.json()) as Envelope;
+          expect([response.status, error.code]).toEqual([502, "upstream_unreachable"]);
+          expect(error.message).toContain("no connection within 0.5 s");
+        }),
+      );
       expect(took).toBeGreaterThan(400);
       expect(took).toBeLessThan(4000);
     }

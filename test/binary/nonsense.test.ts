@@ -139,15 +139,15 @@ async function expectSense(wire: string, nonsense: typeof NONSENSE): Promise<voi
     for (const [path, body, streams] of DIALECTS)
       for (const stream of streams ? [false, true] : [false]) {
         reply = bytes;
-        const began = performance.now();
         const response = await fetch(`${gateway.base}${path}`, {
           method: "POST",
           body: JSON.stringify({ model: "gpt-5.5", stream, ...body }),
+          // Ten times as long as the upstream may be silent: who waits longer waits for ever.
+          signal: AbortSignal.timeout(20_000),
         });
         const text = await response.text();
         const here = [name, path, stream];
         expect([...here, text.includes(KEY), /internal_error/.test(text)]).toEqual([...here, false, false]);
-        expect(performance.now() - began).toBeLessThan(3500);
         // Compaction is a 400 on the wire that has none.
         if (mayAnswer) expect([...here, [200, 400, 502].includes(response.status)]).toEqual([...here, true]);
         else expect([...here, response.status >= 400 && response.status !== 500]).toEqual([...here, true]);

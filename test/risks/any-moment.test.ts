@@ -30,11 +30,13 @@ test("whenever a client leaves, its exchange has one receipt and its upstream is
   const dice = diceOf(7);
   const ids = Array.from({ length: EXCHANGES }, (_, at) => `exchange-${at}`);
   const waiting = [...ids];
+  let stayed = 0;
   const one = async (id: string) => {
     const [path, body] = pick(DIALECTS, dice())(pick(DIRECTIVES, dice()), dice() < 0.7);
     // Half of them leave, most of those early: there the phases are short.
-    const leaves = dice() < 0.5 ? AbortSignal.timeout(Math.ceil(dice() ** 2 * 500)) : AbortSignal.timeout(15_000);
-    const init = { headers: { "x-request-id": id }, signal: leaves };
+    const leaves = dice() < 0.5 ? AbortSignal.timeout(Math.ceil(dice() ** 2 * 500)) : undefined;
+    if (!leaves) stayed++;
+    const init = { headers: { "x-request-id": id }, ...(leaves && { signal: leaves }) };
     await it.post(path, body, init).then(readAll, () => undefined);
   };
   const client = async () => {
@@ -47,7 +49,8 @@ test("whenever a client leaves, its exchange has one receipt and its upstream is
   const counts = [...metrics.matchAll(/^codexd_exchanges_total\{.*\} (\d+)$/gm)];
   const settled = counts.reduce((sum, [, count]) => sum + Number(count), 0);
   // A request whose client left before it was sent never arrived.
-  expect(settled).toBeGreaterThan(EXCHANGES * 0.9);
+  expect(settled).toBeGreaterThan(stayed + 10);
+  expect(settled).toBeLessThanOrEqual(EXCHANGES);
   const receipts = await it.settled(settled);
   expect(receipts).toHaveLength(settled);
   expect(new Set(receipts.map(({ id }) => id)).size).toBe(settled);

@@ -5,14 +5,24 @@ import { readAll, ring, typesOf } from "./ring.ts";
 
 test("SIGTERM with 100 streams: all finish, the exit code is 0, and each has its receipt", async () => {
   await using it = await ring();
-  const open = await Promise.all(Array.from({ length: 100 }, () => it.ask("SLOW 100\nLONG 15")));
-  const reading = open.map(readAll);
+  const open = await Promise.all(Array.from({ length: 100 }, () => it.ask("SLOW 100\nLONG 30")));
+  let ended = 0;
+  const reading = open.map(async (one) => {
+    const read = await readAll(one);
+    ended++;
+    return read;
+  });
   it.gateway.signal("SIGTERM");
-  await Bun.sleep(150);
-  // The listener is closed: nobody new gets in.
-  await expect(
-    fetch(`${it.gateway.url}/healthz`, { keepalive: false, headers: { connection: "close" } }),
-  ).rejects.toThrow();
+  // The listener closes while they go on: nobody new gets in.
+  const init = { keepalive: false, headers: { connection: "close" } };
+  while (
+    await fetch(`${it.gateway.url}/healthz`, init).then(
+      () => true,
+      () => false,
+    )
+  )
+    await Bun.sleep(10);
+  expect(ended).toBeLessThan(100);
   for (const { text } of await Promise.all(reading)) expect(typesOf(text).at(-1)).toBe("response.completed");
   expect(await it.gateway.exited).toBe(0);
   expect(it.receipts().filter((receipt) => receipt.outcome === "ok")).toHaveLength(100);
@@ -42,15 +52,14 @@ test("readyz turns 503 before the listener closes, on a connection that is alrea
   await using it = await ring();
   const slow = await it.ask("SLOW 100\nLONG 10");
   const reading = readAll(slow);
-  const seen: number[] = [];
+  const seen = new Set<number>();
   it.gateway.signal("SIGTERM");
-  for (let probes = 0; probes < 20; probes++) {
+  while (!seen.has(0)) {
     const status = await fetch(`${it.gateway.url}/readyz`).then(
       (response) => response.status,
       () => 0,
     );
-    seen.push(status);
-    if (status === 0) break;
+    seen.add(status);
   }
   await reading;
   expect(seen).toContain(503);
@@ -58,13 +67,12 @@ test("readyz turns 503 before the listener closes, on a connection that is alrea
 }, 30_000);
 
 test("a second signal ends at once", async () => {
-  await using it = await ring();
+  // Whoever waited for its streams would wait for minutes.
+  await using it = await ring({ config: { limits: { drain: "10m" } } });
   const reading = readAll(await it.ask("SLOW 100\nLONG 5000"));
   it.gateway.signal("SIGTERM");
   await it.gateway.printed(/shutting down/);
-  const began = performance.now();
   it.gateway.signal("SIGTERM");
   await it.gateway.exited;
-  expect(performance.now() - began).toBeLessThan(1000);
   expect((await reading).cut).toBe(true);
 }, 30_000);

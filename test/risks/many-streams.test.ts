@@ -25,7 +25,7 @@ test(`${STREAMS} streams are held at once, and none is lost`, async () => {
 
 test("one stream more than the limit is a 503 with Retry-After, and those open go on", async () => {
   await using it = await ring({ config: { limits: { streams: 3 } } });
-  const open = await Promise.all([1, 2, 3].map(() => it.ask("SLOW 40\nLONG 20")));
+  const open = await Promise.all([1, 2, 3].map(() => it.ask("SLOW 40\nLONG 80")));
   const refused = await it.ask("one more");
   expect(refused.status).toBe(503);
   expect(refused.headers.get("retry-after")).toBe("1");

@@ -1,6 +1,7 @@
 // Never silently another model or another effort: every cell of the product's table, over HTTP, held against what went upstream.
 
 import { expect, test } from "bun:test";
+import { least, timed } from "../least.ts";
 import { type Ring, ring } from "./ring.ts";
 
 const TABLE: Record<string, string[]> = {
@@ -169,11 +170,16 @@ test("a name of any length costs nothing, and breaks no header", async () => {
   await using it = await ring();
   await fetch(`${it.gateway.base}/v1/models`);
   for (const name of ["a-".repeat(50_000), "x".repeat(1_000_000), `gpt-5.5-${"high-".repeat(50_000)}`]) {
-    const began = performance.now();
-    const { status, message } = await ask(it, "responses", name);
-    expect(status).toBe(400);
-    expect(message?.length).toBeLessThan(200);
-    expect(performance.now() - began).toBeLessThan(1500);
+    const refused = async () => {
+      const { status, message } = await ask(it, "responses", name);
+      expect(status).toBe(400);
+      expect(message?.length).toBeLessThan(200);
+    };
+    // As much as a request of this size costs anyway, and no more than a few times that.
+    const padded = () =>
+      it.post("/v1/responses", { model: "no-such-model", input: name }).then((answer) => answer.text());
+    const plain = Math.max(5, await least(0, () => timed(padded), 3));
+    expect(await least(10 * plain, () => timed(refused))).toBeLessThan(10 * plain);
   }
   for (const name of ["gpt-5.5\r\nx-evil: 1", "gpt-5.5-高", "\u0000", "gpt-5.5\ud800"]) {
     const { status, told } = await ask(it, "chat", name);
@@ -184,13 +190,17 @@ test("a name of any length costs nothing, and breaks no header", async () => {
 
 test("thousands of tools whose names are too long and alike do not cost their square", async () => {
   await using it = await ring();
-  const tools = Array.from({ length: 4000 }, (_, at) => ({
-    type: "function",
-    name: `${"a".repeat(70)}${at}`,
-    parameters: {},
-  }));
-  const began = performance.now();
-  const response = await it.ask(`CALL ${tools[3777]?.name} {}`, { stream: false, tools });
-  expect(performance.now() - began).toBeLessThan(15_000);
-  expect([response.status, await response.text()]).toEqual([200, expect.stringContaining(`"${tools[3777]?.name}"`)]);
+  const called = async (count: number) => {
+    const tools = Array.from({ length: count }, (_, at) => ({
+      type: "function",
+      name: `${"a".repeat(70)}${at}`,
+      parameters: {},
+    }));
+    const name = tools[count - 23]?.name;
+    const response = await it.ask(`CALL ${name} {}`, { stream: false, tools });
+    expect([response.status, await response.text()]).toEqual([200, expect.stringContaining(`"${name}"`)]);
+  };
+  const some = await least(0, () => timed(() => called(500)), 3);
+  // Eight times as many: their square would be sixty-four times as much.
+  expect(await least(24 * some, () => timed(() => called(4000)), 3)).toBeLessThan(24 * some);
 });

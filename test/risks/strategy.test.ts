@@ -85,8 +85,8 @@ test("fill-first stays with the first account until it is full, and comes back w
   await using pool = await spending("fill-first");
   await pool.newSessions(10);
   expect(await pool.turns()).toEqual([10, 0, 0]);
-  await pool.control(1, { limited: 2 });
-  const until = Date.now() + 2500;
+  await pool.control(1, { limited: 5 });
+  const until = Date.now() + 5500;
   await pool.newSessions(5);
   const [, second, third] = await pool.turns();
   expect([second, third]).toEqual([5, 0]);

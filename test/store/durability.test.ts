@@ -134,9 +134,9 @@ test("while the file cannot be written, receipts wait in the journal, and are wr
   await using store = await openStore(dataDir, { log, patience: 1, queue: 10 });
   const other = new Database(join(dataDir, "codexd.db"));
   other.run("begin exclusive");
-  const began = performance.now();
   for (let index = 0; index < 15; index++) store.receipts.write(receipt({ id: `w${index}` }));
-  expect(performance.now() - began).toBeLessThan(100);
+  // Nobody has met the file that is held yet, so nobody waited for it.
+  expect(told).toEqual([]);
   while (told.length === 0) await Bun.sleep(5);
   expect(store.receipts.state()).toEqual({ queued: 15, lost: 0 });
   other.run("rollback");

@@ -52,12 +52,15 @@ describe.each(ENGINES.filter(({ name }) => name === "Postgres"))("$name", (engin
     const store = await open({ ...place, store: between.url }, { patience: 200, log });
     const { secret } = await store.licences.create({ id: "ci" });
     between.lose();
-    const began = performance.now();
+    let isGivenUp = false;
+    const unknown = Promise.resolve(store.licences.find(digest("unknown"))).finally(() => {
+      isGivenUp = true;
+    });
     expect(await store.licences.find(digest(secret))).toMatchObject({ id: "ci" });
     expect(store.licences.count()).toBe(1);
     store.receipts.write(receipt());
-    expect(performance.now() - began).toBeLessThan(100);
-    await expect(Promise.resolve(store.licences.find(digest("unknown")))).rejects.toMatchObject({
+    expect(isGivenUp).toBe(false);
+    await expect(unknown).rejects.toMatchObject({
       kind: "overloaded",
       retryAfter: 2,
     });
