@@ -222,7 +222,7 @@ async function walled(): Promise<{ port: number } & Disposable> {
     filling.push(socket);
     full = await Promise.race([
       new Promise<boolean>((resolve) => socket.on("connect", () => resolve(false))),
-      Bun.sleep(400).then(() => true),
+      Bun.sleep(1500).then(() => true),
     ]);
   }
   return {
