@@ -47,6 +47,9 @@ export interface Arrival {
   route: DialectRoute;
 }
 
+/** What stays of it while it is answered, which may be for hours. */
+type Asked = Pick<Arrival, "params" | "dialect" | "route">;
+
 /** The state of one exchange; hooks and encoders see it as `Exchange`. */
 export class RunningExchange implements Exchange {
   id: string;
@@ -57,8 +60,8 @@ export class RunningExchange implements Exchange {
   readonly trace: Trace | undefined;
   readonly codexClient: boolean;
   readonly dropped = new Set<string>();
-  readonly answerHeaders = new Headers();
-  readonly arrival: Arrival;
+  #answerHeaders: Headers | undefined;
+  readonly arrival: Asked;
   readonly gateway: Gateway;
   /** Ends the upstream's part; also when the server gives up, not only when the client leaves. */
   readonly upstreamSignal: AbortSignal;
@@ -84,7 +87,7 @@ export class RunningExchange implements Exchange {
   said: Record<string, unknown> | undefined;
   /** A plugin gave the answer. */
   replied = false;
-  prepared?: Prepared;
+  prepared: Prepared | undefined;
   account?: string;
   tries = 0;
   /** Tries that went to an account a second time. */
@@ -122,8 +125,8 @@ export class RunningExchange implements Exchange {
   #limited: Promise<void> | undefined;
 
   constructor(arrival: Arrival, gateway: Gateway) {
-    const { request } = arrival;
-    this.arrival = arrival;
+    const { request, params, dialect, route } = arrival;
+    this.arrival = { params, dialect, route };
     this.gateway = gateway;
     this.#release = gateway.lease.take();
     this.headers = request.headers;
@@ -150,6 +153,16 @@ export class RunningExchange implements Exchange {
   get log(): Log {
     const { log } = this.gateway.services;
     return this.trace ? traced(log, this.trace) : log;
+  }
+
+  /** Few plugins have any. */
+  get answerHeaders(): Headers {
+    this.#answerHeaders ??= new Headers();
+    return this.#answerHeaders;
+  }
+
+  set answerHeaders(headers: Headers) {
+    this.#answerHeaders = headers;
   }
 
   get values(): Values {
@@ -309,7 +322,7 @@ export class RunningExchange implements Exchange {
   responseHeaders(upstream?: Headers): Headers {
     const headers = new Headers(this.heard ?? upstream);
     if (this.heard) for (const [name, value] of upstream ?? []) headers.set(name, value);
-    for (const [name, value] of this.answerHeaders) if (!FRAMING.has(name)) headers.set(name, value);
+    for (const [name, value] of this.#answerHeaders ?? []) if (!FRAMING.has(name)) headers.set(name, value);
     if (this.holding)
       for (const [name, value] of Object.entries(this.holding.headers(this.arrival.dialect))) headers.set(name, value);
     headers.set("x-request-id", this.id);

@@ -90,7 +90,8 @@ class Flow implements Opened {
   pending: Promise<IteratorResult<Event[]>> | undefined;
   /** The failure that the answer itself told of, before any content. */
   told: Failure | undefined;
-  readonly #asking: Ask;
+  /** Until the upstream was asked: a stream may last for hours, and nothing of the question is needed for it. */
+  #asking: Ask | undefined;
   readonly #attempt: number;
   readonly #wait: number;
   #asked: Promise<Answer> | undefined;
@@ -143,17 +144,18 @@ class Flow implements Opened {
   }
 
   async #begin(): Promise<IteratorResult<Event[]>> {
-    this.#asked ??= this.#ask();
+    this.#asked ??= this.#ask(this.#asking as Ask);
     this.answer ??= await this.#asked;
     return this.answer.events.next();
   }
 
   /** The pause before another try is part of it: the hold may run out, and the stream open, meanwhile. */
-  async #ask(): Promise<Answer> {
-    const { signal } = this.#asking;
+  async #ask(asking: Ask): Promise<Answer> {
+    this.#asking = undefined;
+    const { signal } = asking;
     if (this.#wait > 0) await pause(this.#wait, signal);
     signal.throwIfAborted();
-    return await this.#asking.ask(this.#attempt);
+    return await asking.ask(this.#attempt);
   }
 
   async finish(): Promise<void> {

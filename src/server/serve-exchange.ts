@@ -35,11 +35,11 @@ export async function serveExchange(
     enter(exchange, traffic);
     const { operation } = arrival.route;
     if (operation === "unsupported") throw unsupported(arrival);
-    if (isStored(operation)) return await storedAnswer(exchange, operation);
+    if (isStored(operation)) return await storedAnswer(exchange, arrival, operation);
     exchange.operation = arrival.dialect.operationOf?.({ params: arrival.params }) ?? operation;
     // Clients count all the time, and it costs nobody anything.
     if (exchange.operation !== "count") await exchange.limit();
-    await decode(exchange);
+    await decode(exchange, arrival);
     if (!gateway.chain.operations.has(exchange.operation)) throw unsupported(arrival);
     return await answer(exchange, traffic);
   } catch (thrown) {
@@ -47,10 +47,10 @@ export async function serveExchange(
   }
 }
 
-async function decode(exchange: RunningExchange): Promise<void> {
+async function decode(exchange: RunningExchange, { request, url }: Arrival): Promise<void> {
   const { arrival, gateway } = exchange;
-  const { dialect, params, url } = arrival;
-  const body = await readJson(arrival.request, gateway.config.limits.body);
+  const { dialect, params } = arrival;
+  const body = await readJson(request, gateway.config.limits.body);
   const sessionId = takeSessionId(body);
   const decoded = dialect.decode({
     body,
@@ -204,6 +204,8 @@ function streamed(exchange: RunningExchange, opened: Opened, traffic: Traffic): 
     },
   });
   follow(exchange, traffic, stream);
+  // Nobody asks again once there is content.
+  if (!opened.pending) exchange.prepared = undefined;
   const headers = exchange.responseHeaders(opened.answer?.headers);
   headers.set("content-type", dialect.streamType?.(context) ?? "text/event-stream");
   headers.set("cache-control", "no-cache");

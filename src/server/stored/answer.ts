@@ -2,12 +2,12 @@
 
 import type { StoredOperation } from "../../core/hooks.ts";
 import { STORED_OPERATIONS } from "../../core/hooks.ts";
-import type { RunningExchange } from "../exchange.ts";
+import type { Arrival, RunningExchange } from "../exchange.ts";
 import * as conversations from "./conversations.ts";
 import { offFailure } from "./recall.ts";
 import * as responses from "./responses.ts";
 
-const ANSWERS: Record<StoredOperation, (exchange: RunningExchange) => Promise<unknown>> = {
+const ANSWERS: Record<StoredOperation, (exchange: RunningExchange, arrival: Arrival) => Promise<unknown>> = {
   "response.retrieve": responses.retrieve,
   "response.delete": responses.remove,
   "response.cancel": responses.cancel,
@@ -29,9 +29,13 @@ export function isStored(operation: string): operation is StoredOperation {
 }
 
 /** A look at what is kept is no turn: only its refusal leaves a receipt. */
-export async function storedAnswer(exchange: RunningExchange, operation: StoredOperation): Promise<Response> {
+export async function storedAnswer(
+  exchange: RunningExchange,
+  arrival: Arrival,
+  operation: StoredOperation,
+): Promise<Response> {
   if (exchange.gateway.config.responses.store === "off") throw offFailure(operation.replace(/\..*/, "_id"));
-  const answer = await ANSWERS[operation](exchange);
+  const answer = await ANSWERS[operation](exchange, arrival);
   exchange.settle("ok", { record: false });
   if (answer instanceof Response) return answer;
   return Response.json(answer, { headers: exchange.responseHeaders() });

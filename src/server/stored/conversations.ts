@@ -3,16 +3,16 @@
 import { invalid } from "../../core/failure.ts";
 import type { Item } from "../../core/turn.ts";
 import { readJson } from "../body.ts";
-import type { RunningExchange } from "../exchange.ts";
+import type { Arrival, RunningExchange } from "../exchange.ts";
 import { listOf, named, pageOf, shown } from "./listing.ts";
 import { reached, written } from "./patience.ts";
 import { missing } from "./recall.ts";
 
 type Fields = Record<string, unknown>;
 
-export async function create(exchange: RunningExchange): Promise<unknown> {
+export async function create(exchange: RunningExchange, arrival: Arrival): Promise<unknown> {
   const { services } = exchange.gateway;
-  const body = await bodyOf(exchange, true);
+  const body = await bodyOf(exchange, arrival, true);
   const items = named(await whole(exchange, itemsOf(body, false)), services.mint);
   const metadata = metadataOf(body);
   const conversation = {
@@ -30,9 +30,9 @@ export async function retrieve(exchange: RunningExchange): Promise<unknown> {
   return described(await find(exchange));
 }
 
-export async function update(exchange: RunningExchange): Promise<unknown> {
+export async function update(exchange: RunningExchange, arrival: Arrival): Promise<unknown> {
   const conversation = await find(exchange);
-  const metadata = JSON.stringify(metadataOf(await bodyOf(exchange)));
+  const metadata = JSON.stringify(metadataOf(await bodyOf(exchange, arrival)));
   await written(() => rows(exchange).describe(exchange.principal.id, conversation.id, metadata));
   return described({ ...conversation, metadata });
 }
@@ -43,14 +43,14 @@ export async function remove(exchange: RunningExchange): Promise<unknown> {
   return { id, object: "conversation.deleted", deleted: true };
 }
 
-export async function items(exchange: RunningExchange): Promise<unknown> {
-  return pageOf(await said(exchange, (await find(exchange)).id), exchange.arrival.url.searchParams);
+export async function items(exchange: RunningExchange, { url }: Arrival): Promise<unknown> {
+  return pageOf(await said(exchange, (await find(exchange)).id), url.searchParams);
 }
 
-export async function createItems(exchange: RunningExchange): Promise<unknown> {
+export async function createItems(exchange: RunningExchange, arrival: Arrival): Promise<unknown> {
   const { id } = await find(exchange);
   const { stored, mint } = exchange.gateway.services;
-  const added = named(await whole(exchange, itemsOf(await bodyOf(exchange), true)), mint);
+  const added = named(await whole(exchange, itemsOf(await bodyOf(exchange, arrival), true)), mint);
   await stored.add(exchange.principal.id, id, added);
   return listOf(added.map(shown));
 }
@@ -89,8 +89,7 @@ function described({ id, createdAt, metadata }: { id: string; createdAt: number;
 }
 
 /** A conversation may begin with nothing at all. */
-async function bodyOf({ arrival, gateway }: RunningExchange, mayLack = false): Promise<Fields> {
-  const { request } = arrival;
+async function bodyOf({ gateway }: RunningExchange, { request }: Arrival, mayLack = false): Promise<Fields> {
   if (mayLack && !request.body) return {};
   return await readJson(request, gateway.config.limits.body);
 }

@@ -3,7 +3,7 @@
 import { invalid } from "../../core/failure.ts";
 import type { Item } from "../../core/turn.ts";
 import type { KeptResponse } from "../../store/responses.ts";
-import type { RunningExchange } from "../exchange.ts";
+import type { Arrival, RunningExchange } from "../exchange.ts";
 import { followed } from "./follow.ts";
 import { pageOf, placed, shown } from "./listing.ts";
 import { written } from "./patience.ts";
@@ -13,9 +13,9 @@ import { missing } from "./recall.ts";
 const PATIENCE = 3000;
 const LOOK = 50;
 
-export async function retrieve(exchange: RunningExchange): Promise<Response | unknown> {
+export async function retrieve(exchange: RunningExchange, { url }: Arrival): Promise<Response | unknown> {
   const kept = await find(exchange);
-  const query = exchange.arrival.url.searchParams;
+  const query = url.searchParams;
   if (query.get("stream") === "true") return followed(exchange, kept.id, startingAfter(query));
   return JSON.parse(kept.body);
 }
@@ -29,9 +29,9 @@ export async function remove(exchange: RunningExchange): Promise<unknown> {
   return { id, object: "response", deleted: true };
 }
 
-export async function inputItems(exchange: RunningExchange): Promise<unknown> {
+export async function inputItems(exchange: RunningExchange, { url }: Arrival): Promise<unknown> {
   const { id, context } = await find(exchange);
-  return pageOf(placed(JSON.parse(context) as Item[], id).map(shown), exchange.arrival.url.searchParams);
+  return pageOf(placed(JSON.parse(context) as Item[], id).map(shown), url.searchParams);
 }
 
 export async function cancel(exchange: RunningExchange): Promise<unknown> {
