@@ -15,10 +15,14 @@ const PER_CALL = 8;
 const UNKNOWN_SIDE = 1024;
 /** A page of a PDF is its text and its picture; measured on recorded usage. */
 const PER_PAGE = 600;
-/** The event loop gets its turn after so many characters: a count must not hold up other clients' streams. */
-const BREATH = 64 * 1024;
-/** Merging a long run without spaces is quadratic, so text is counted in slices; each cut costs at most one token too many. */
+/** The event loop gets its turn after so many milliseconds: a count must not hold up other clients' streams. */
+const BREATH = 5;
+/** Text is counted in slices; each cut costs at most one token too many. */
 const SLICE = 4096;
+/** Merging a run without spaces is quadratic, so one that is longer than any word is cut there. */
+const RUN = 256;
+/** A JPEG may carry long notes before its size. */
+const IMAGE_HEAD = 64 * 1024;
 
 let tokenizer: Promise<Count> | undefined;
 
@@ -37,17 +41,23 @@ export async function countTokens(turn: Turn): Promise<number> {
   const count = await load();
   const texts: string[] = [];
   let total = ANSWER + sized(turn, texts);
-  let since = 0;
+  let since = performance.now();
   for (const text of texts) {
-    for (let at = 0; at < text.length; at += SLICE) {
-      total += count(text.slice(at, at + SLICE));
-      since += SLICE;
-      if (since < BREATH) continue;
-      since = 0;
+    for (let at = 0; at < text.length; ) {
+      const slice = sliceOf(text, at);
+      total += count(slice);
+      at += slice.length;
+      if (performance.now() - since < BREATH) continue;
       await new Promise<void>((resolve) => setImmediate(resolve));
+      since = performance.now();
     }
   }
   return total;
+}
+
+function sliceOf(text: string, at: number): string {
+  const run = text.slice(at, at + RUN);
+  return /\s/.test(run) ? text.slice(at, at + SLICE) : run;
 }
 
 /** Collects every text that the model will read; returns the tokens that are no text. */
@@ -150,8 +160,7 @@ function imageTokens(part: Record<string, unknown>): number {
 function imageSize(url: unknown): [number, number] | undefined {
   if (typeof url !== "string" || !url.startsWith("data:")) return undefined;
   const comma = url.indexOf(",");
-  // A JPEG may carry long notes before its size.
-  const bytes = Buffer.from(url.slice(comma + 1, comma + 1 + BREATH), "base64");
+  const bytes = Buffer.from(url.slice(comma + 1, comma + 1 + IMAGE_HEAD), "base64");
   if (bytes.length < 30) return undefined;
   if (bytes.toString("latin1", 1, 4) === "PNG") return [bytes.readUInt32BE(16), bytes.readUInt32BE(20)];
   if (bytes.toString("latin1", 0, 3) === "GIF") return [bytes.readUInt16LE(6), bytes.readUInt16LE(8)];

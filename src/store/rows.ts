@@ -63,7 +63,7 @@ export async function insertReceipts(within: Engine, entries: readonly Entry[]):
     const values: Value[] = [];
     for (const { uid, receipt } of some) {
       values.push(uid);
-      for (const field of FIELDS) values.push(valueOf(receipt[field]));
+      for (const field of FIELDS) values.push(bindingOf(receipt[field]));
     }
     const rows = await within.all<{ uid: string }>(insertion(some.length), values);
     for (const { uid } of rows) inserted.add(uid);
@@ -71,7 +71,7 @@ export async function insertReceipts(within: Engine, entries: readonly Entry[]):
   return entries.filter(({ uid }) => inserted.delete(uid));
 }
 
-function valueOf(value: Receipt[keyof Receipt]): Value {
+function bindingOf(value: Receipt[keyof Receipt]): Value {
   return typeof value === "boolean" ? Number(value) : (value ?? null);
 }
 
