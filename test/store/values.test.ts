@@ -23,7 +23,7 @@ describe.each(ENGINES)("$name", (engine: TestEngine) => {
   test("a value with a time to live is gone after it, in lists too", async () => {
     await using store = await open(await engine.place());
     const { values } = store;
-    await values.set("one", "short", 1, { ttl: 30 });
+    await values.set("one", "short", 1, { ttl: 700 });
     await values.set("one", "long", 1, { ttl: 60_000 });
     expect(await values.list("one")).toEqual(["long", "short"]);
     while ((await values.get("one", "short")) !== undefined) await Bun.sleep(5);
