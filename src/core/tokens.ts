@@ -20,7 +20,7 @@ const BREATH = 5;
 /** Text is counted in slices; each cut costs at most one token too many. */
 const SLICE = 4096;
 /** Merging a run without spaces is quadratic, so one that is longer than any word is cut there. */
-const RUN = 256;
+const RUN = 128;
 /** A JPEG may carry long notes before its size. */
 const IMAGE_HEAD = 64 * 1024;
 
