@@ -19,6 +19,8 @@ export function openSqlite(path: string, patience: number): SqliteEngine {
     database.run("pragma journal_mode = wal");
     // A commit is in the file when the call returns, so the end of the process loses nothing; the end of the power may lose the last ones.
     database.run("pragma synchronous = normal");
+    // What a batch would need to undo one of its statements went to a file otherwise, page by page, while streams waited.
+    database.run("pragma temp_store = memory");
   } catch (error) {
     database.close();
     throw error;
