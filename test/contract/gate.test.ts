@@ -99,6 +99,7 @@ test.concurrent("a run without any test, a step that fails, and no time left", a
     last: "1 passed, 1 failed",
     code: 1,
   });
+  expect(await gate("on_binary gone 5 'test/gone/*.test.ts'")).toEqual({ last: "0 passed, 1 failed", code: 1 });
   expect(await gate("LIMIT=0", "proof late 5 true")).toEqual({ last: "0 passed, 1 failed", code: 1 });
 });
 
