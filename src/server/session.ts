@@ -6,6 +6,8 @@ import type { Item, Turn } from "../core/turn.ts";
 
 const HEADERS = ["session_id", "session-id", "conversation_id", "x-session-id", "x-session-affinity"];
 const LONGEST = 256;
+/** Characters of a text that a derived session looks at: a picture or a file in the first message may have millions. */
+const ENDS = 16 * 1024;
 
 /** Takes `session_id` out of the body: it never goes upstream as a field. */
 export function takeSessionId(body: Record<string, unknown>): string | undefined {
@@ -45,7 +47,7 @@ function derived(turn: Turn, licence: string): string {
   const developer = turn.input.find((item) => item.role === "developer" || item.role === "system");
   const user = turn.input.find((item) => item.role === "user");
   const hash = digestOf(
-    JSON.stringify([licence, turn.model, turn.instructions ?? contentOf(developer), contentOf(user)]),
+    JSON.stringify([licence, turn.model, turn.instructions ?? contentOf(developer), contentOf(user)], byItsEnds),
   );
   return `${hash.slice(0, 8)}-${hash.slice(8, 12)}-8${hash.slice(13, 16)}-a${hash.slice(17, 20)}-${hash.slice(20, 32)}`;
 }
@@ -56,4 +58,10 @@ function digestOf(text: string): string {
 
 function contentOf(item: Item | undefined): unknown {
   return item?.content ?? null;
+}
+
+/** A long text is known by its length, its beginning and its end. */
+function byItsEnds(_: string, value: unknown): unknown {
+  if (typeof value !== "string" || value.length <= ENDS) return value;
+  return [value.length, value.slice(0, ENDS / 2), value.slice(-ENDS / 2)];
 }

@@ -26,7 +26,7 @@ export function parameters(schema: unknown): Schema {
 
 /** Without the foreign keys; the same object when there were none. */
 export function cleaned(schema: Schema, depth = 0): Schema {
-  if (depth > DEEPEST) return schema;
+  if (depth > DEEPEST || (depth === 0 && isClean(schema, 0))) return schema;
   let copy: Schema | undefined;
   for (const [key, value] of Object.entries(schema)) {
     if (FOREIGN.has(key)) {
@@ -40,6 +40,30 @@ export function cleaned(schema: Schema, depth = 0): Schema {
     copy[key] = next;
   }
   return copy ?? schema;
+}
+
+/** What most schemas are; it makes nothing to find that out, for every turn brings all its tools again. */
+function isClean(schema: Schema, depth: number): boolean {
+  if (depth > DEEPEST) return true;
+  for (const key in schema) {
+    if (FOREIGN.has(key)) return false;
+    const value = schema[key];
+    if (typeof value !== "object" || value === null) continue;
+    if (Array.isArray(value)) {
+      if ((LISTS.has(key) || key === "items") && !areClean(value, depth)) return false;
+    } else if (SINGLE.has(key)) {
+      if (!isClean(value as Schema, depth + 1)) return false;
+    } else if (NAMED.has(key) && !areClean(value as Schema, depth)) return false;
+  }
+  return true;
+}
+
+function areClean(schemas: Schema | unknown[], depth: number): boolean {
+  for (const name in schemas) {
+    const schema = (schemas as Schema)[name];
+    if (isObject(schema) && !isClean(schema, depth + 1)) return false;
+  }
+  return true;
 }
 
 function cleanedValue(key: string, value: unknown, depth: number): unknown {

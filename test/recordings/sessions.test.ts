@@ -101,6 +101,16 @@ for (const client of CLIENTS) {
       expect(await keyOf("one")).toBe(await keyOf("one"));
       expect(await keyOf("one")).not.toBe(await keyOf("two"));
     });
+
+    test("a first message as long as a book is a session of its own by its length, its beginning and its end", async () => {
+      const keyOf = async (text: string) =>
+        (await told(client.path(MODEL, false), client.body(MODEL, text, false))).key;
+      const book = `Once ${"upon a time ".repeat(5000)}the end`;
+      const first = await keyOf(book);
+      for (const other of [`1${book.slice(1)}`, `${book.slice(0, -1)}1`, `Once upon a time ${book.slice(5)}`])
+        expect(await keyOf(other)).not.toBe(first);
+      expect(await keyOf(book)).toBe(first);
+    });
   });
 }
 
