@@ -19,7 +19,9 @@ export async function idle(tools: Tools, arm: Arm, streams: number): Promise<Hel
   if (!gateway) throw new Error(`${arm.name} has no process to look at`);
   await tools.script(2, HOUR);
   const before = gateway.memory();
-  const load = tools.begin(arm, turn(arm.dialect, 1000, true), { streams, events: 2, staggerUs: 700, hold: true });
+  // Slowly: what a burst that a busy machine cannot follow leaves behind in the allocator is not what a stream needs. All within 10
+  // seconds: the client connects at once, and Bun closes a connection without a request after that.
+  const load = tools.begin(arm, turn(arm.dialect, 1000, true), { streams, events: 2, staggerUs: 1700, hold: true });
   // Who cannot hold them all is told with those that it holds.
   await load.printed(/held/, 45).catch(() => undefined);
   await Bun.sleep(500);
