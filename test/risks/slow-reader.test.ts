@@ -49,4 +49,4 @@ test("stalled readers do not grow the memory, and the upstream's read pauses", a
   for (const socket of sockets) socket.destroy();
   await it.until((stats) => stats.open === 0, "the end of the stalled streams");
   expect((await it.settled(READERS * 2)).filter((receipt) => receipt.outcome === "aborted")).toHaveLength(READERS);
-}, 60_000);
+}, 180_000);
