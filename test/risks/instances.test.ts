@@ -15,7 +15,7 @@ import { hasRedis, type Redis, startRedis } from "../redis.ts";
 const TURNS = Number(process.env.CODEXD_INSTANCES ?? 600);
 const SESSIONS = TURNS / 10;
 const ACCOUNTS = ["first", "second", "third"];
-const LIFETIME_S = 12;
+const LIFETIME_S = 20;
 /** Of a licence with so many requests, and of one with so many tokens. */
 const COUNTED = { limit: Math.round(TURNS * 0.15), asked: Math.round(TURNS * 0.2) };
 const METERED = { limit: Math.round(TURNS * 0.05), asked: Math.round(TURNS * 0.08), tokens: 20 };
@@ -174,7 +174,7 @@ async function receiptsOf(ids: readonly string[]): Promise<Receipt[]> {
     const known = new Set(found.map(({ id }) => id));
     const missing = ids.filter((id) => !known.has(id));
     if (missing.length === 0) return found;
-    if (tries > 100) throw new Error(`${missing.length} receipts never came: ${missing.slice(0, 5).join(", ")}`);
+    if (tries > 600) throw new Error(`${missing.length} receipts never came: ${missing.slice(0, 5).join(", ")}`);
     await Bun.sleep(50);
   }
 }
