@@ -58,9 +58,13 @@ export async function countTokens(turn: Turn): Promise<number> {
   return total;
 }
 
+const LONG_RUN = new RegExp(`\\S{${RUN}}`);
+
+/** Up to the next long run, or a piece of it. */
 function sliceOf(text: string, at: number): string {
-  const run = text.slice(at, at + RUN);
-  return /\s/.test(run) ? text.slice(at, at + SLICE) : run;
+  const slice = text.slice(at, at + SLICE);
+  const run = LONG_RUN.exec(slice);
+  return run ? slice.slice(0, run.index || RUN) : slice;
 }
 
 /** Collects every text that the model will read; returns the tokens that are no text. */
