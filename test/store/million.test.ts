@@ -93,13 +93,14 @@ async function taken(ask: () => Promise<unknown>): Promise<Taken> {
   return { ms: performance.now() - began, gap };
 }
 
-/** The least of several tries, until it is within the bounds: what else a machine does at a moment makes a try longer, never shorter. */
-async function least(ask: () => Promise<unknown>, within: Taken): Promise<Taken> {
-  const least: Taken = { ms: Number.POSITIVE_INFINITY, gap: Number.POSITIVE_INFINITY };
+const NEVER: Taken = { ms: Number.POSITIVE_INFINITY, gap: Number.POSITIVE_INFINITY };
+
+/** The least of several tries and of what was taken before, until it is within the bounds: what else a machine does at a moment makes a try longer, never shorter. */
+async function least(ask: () => Promise<unknown>, within: Taken, before = NEVER): Promise<Taken> {
+  let least = before;
   for (let tries = 0; tries < 12 && (least.ms >= within.ms || least.gap >= within.gap); tries++) {
     const { ms, gap } = await taken(ask);
-    least.ms = Math.min(least.ms, ms);
-    least.gap = Math.min(least.gap, gap);
+    least = { ms: Math.min(least.ms, ms), gap: Math.min(least.gap, gap) };
   }
   return least;
 }
@@ -133,21 +134,18 @@ describe.each(ENGINES.filter(({ name }) => name !== "PGlite"))("$name", (engine:
     const all = await taken(async () => expect(await sum({ by: ["model", "licence"] })).toHaveLength(20));
     const each = all.ms / COUNT;
     const limits = (share: number): Taken => ({ ms: each * 1_000_000 * share, gap: (each * 1_000_000) / 10 });
-    async function hold(name: string, ask: () => Promise<unknown>, within: Taken): Promise<void> {
-      const { ms, gap } = await least(ask, within);
+    async function hold(name: string, ask: () => Promise<unknown>, within: Taken, before = NEVER): Promise<void> {
+      const { ms, gap } = await least(ask, within, before);
       took[name] = { ms: Math.round(ms), gap: Math.round(gap) };
       const told = `${name}: ${ms} ms and ${gap} ms at once, of ${within.ms} and ${within.gap}`;
       expect([told, ms < within.ms, gap < within.gap]).toEqual([told, true, true]);
     }
-    for (const [name, question, count, share] of QUESTIONS) {
-      const rows = await sum(question);
-      expect([name, rows.length]).toEqual([name, count]);
-      await hold(name, () => sum(question), limits(share));
-    }
+    for (const [name, question, count, share] of QUESTIONS)
+      await hold(name, async () => expect([name, (await sum(question)).length]).toEqual([name, count]), limits(share));
     await hold("a month by model", () => sum({ by: "model" }), { ms: 1000, gap: Number.POSITIVE_INFINITY });
     const page = { outcome: "failed", licence: "l0", limit: 50 } as const;
     await hold("a page", () => store.receipts.search(page), limits(1 / 50));
-    await hold("every receipt", () => sum({ by: ["model", "licence"] }), { ...limits(1 / 10), ms: all.ms * 10 });
+    await hold("every receipt", () => sum({ by: ["model", "licence"] }), { ...limits(1 / 10), ms: all.ms * 10 }, all);
     console.log(`${engine.name}: ${COUNT} receipts of a month, milliseconds ${JSON.stringify(took)}`);
     for (const [name, question] of QUESTIONS.slice(0, 4)) {
       const rows = await sum(question);
