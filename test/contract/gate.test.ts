@@ -128,14 +128,6 @@ for (const [what, source] of [
   });
 }
 
-test.concurrent("a promise that the bench does not find held, which is named at the end", async () => {
-  const bench = (line: string, code: number) => `measured bench 20 sh -c "echo table; echo ${line} >&2; exit ${code}"`;
-  expect(await gate(bench("raw numbers: there", 0))).toEqual({ last: "1 passed, 0 failed", code: 0 });
-  const { output, code } = await run(bench("FAILED: chat is slow", 1));
-  expect(output.slice(output.indexOf("failed tests:"))).toContain("bench: chat is slow\n");
-  expect([output.trimEnd().split("\n").at(-1), code]).toEqual(["0 passed, 1 failed", 1]);
-});
-
 test.concurrent("a program that the gate should have installed: elsewhere its tests skip, there they fail", async () => {
   for (const [file, program] of [
     ["test/redis.ts", "Redis"],
