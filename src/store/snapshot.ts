@@ -3,7 +3,7 @@
 import type { Engine } from "./engine.ts";
 
 /** For so long a look at the file holds: a request makes several, and at most this much later another process's changes are seen. */
-const HOLDS_MS = 10;
+const HOLDS_MS = 5;
 /** How often another machine's changes are looked for; what it did reaches us within this time and the reading. */
 const LOOK_MS = 200;
 

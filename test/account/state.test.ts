@@ -10,7 +10,7 @@ import { thrownBy } from "../upstream/setting.ts";
 import { issuing, kept, stored } from "./setting.ts";
 
 /** What was learnt is written, and what another connection wrote is seen, a moment later. */
-const next = () => Bun.sleep(5);
+const next = () => Bun.sleep(25);
 
 const headers = (used: number, more: Record<string, string> = {}) =>
   new Headers({
