@@ -88,9 +88,24 @@ async function serving(tools: Tools, arms: readonly Arm[]): Promise<Arm[]> {
   return able;
 }
 
-type Rounds = Pick<Results, "samples" | "voidSamples" | "voided" | "disturbed">;
+type Rounds = Pick<Results, "samples" | "voidSamples" | "voided" | "disturbed" | "json">;
 
-async function rounds(tools: Tools, place: Place, json: Record<string, number>): Promise<Rounds> {
+/** What JSON alone costs is asked beside each measure of a big body: a machine changes its pace from one minute to the next. */
+class JsonCosts {
+  readonly #all: Record<string, number[]> = {};
+
+  async measure({ dialect }: Arm, folder: string): Promise<void> {
+    this.#all[dialect] ??= [];
+    this.#all[dialect].push(await jsonCost(turn(dialect, 400_000, true).body, folder));
+  }
+
+  /** By dialect, the median of all rounds. */
+  get medians(): Record<string, number> {
+    return Object.fromEntries(Object.entries(this.#all).map(([dialect, costs]) => [dialect, median(costs)]));
+  }
+}
+
+async function rounds(tools: Tools, place: Place): Promise<Rounds> {
   const direct = directTo(tools);
   const unlogged = await codexdArms(place, { usageLog: false });
   const started = [
@@ -100,14 +115,18 @@ async function rounds(tools: Tools, place: Place, json: Record<string, number>):
   ];
   const arms = await serving(tools, started.filter(isWanted));
   await warm(tools, direct);
+  const json = new JsonCosts();
   const good: Sample[] = [];
   const spoilt: Sample[] = [];
   let voided = 0;
   let isSure = !values.check;
   for (let round = 1, left = amount.rounds; left > 0 && voided < amount.rounds; round++) {
     const seen = [await measure(tools, direct, round, amount, true)];
-    for (const arm of shuffled(arms))
-      seen.push(await measure(tools, arm, round, amount, !arm.name.endsWith("no usage-log")));
+    for (const arm of shuffled(arms)) {
+      const all = !arm.name.endsWith("no usage-log");
+      seen.push(await measure(tools, arm, round, amount, all));
+      if (all && arm.name.startsWith("codexd")) await json.measure(arm, place.folder);
+    }
     seen.push(await measure(tools, direct, round, amount, true));
     const movement = moved(seen[0] as Sample, seen.at(-1) as Sample);
     say(`round ${round}${movement ? ` is void, ${movement}` : ""}; load ${loadavg()[0]?.toFixed(1)}`);
@@ -116,14 +135,15 @@ async function rounds(tools: Tools, place: Place, json: Record<string, number>):
     else left--;
     // What is close to its limit is over it by chance now and then: more rounds bring the median nearer to what is true.
     if (left > 0 || isSure) continue;
-    const problems = dear(good, json);
+    const problems = dear(good, json.medians);
     for (const problem of problems) say(`so far: ${problem}`);
     if (problems.length > 0) left = amount.rounds;
     isSure = true;
   }
   await stop(started);
   const disturbed = good.length === 0;
-  return { samples: disturbed ? spoilt : good, voidSamples: disturbed ? [] : spoilt, voided, disturbed };
+  const samples = disturbed ? spoilt : good;
+  return { samples, voidSamples: disturbed ? [] : spoilt, voided, disturbed, json: json.medians };
 }
 
 type Holding = Pick<Results, "held" | "active" | "aborts" | "amongBig" | "slope">;
@@ -169,9 +189,7 @@ async function run(tools: Tools, place: Place): Promise<Results> {
     loadAfter: 0,
     nice: Number(values.nice),
   };
-  const json: Record<string, number> = {};
-  for (const dialect of DIALECTS) json[dialect] = await jsonCost(turn(dialect, 400_000, true).body, place.folder);
-  const compared = await rounds(tools, place, json);
+  const compared = await rounds(tools, place);
   const held = await holding(tools, place);
   const watched = await observed(tools, place, values.quick ? 3 : 10, values.quick ? 100 : amount.events);
   const workers = await shared(tools, place, values.quick ? 3 : 5, amount.requests * 2);
@@ -188,7 +206,6 @@ async function run(tools: Tools, place: Place): Promise<Results> {
       ...held,
       observed: watched,
       workers,
-      json,
       skipped,
     },
     ...{ starts: started, refusals: refused, binaryMb: statSync(place.binary).size / 2 ** 20 },
