@@ -1,6 +1,7 @@
 // What plugins log must not carry keys out, at whatever depth they stand, and must not break the line.
 
 import { expect, test } from "bun:test";
+import { resolve } from "node:path";
 import { createLog } from "../../src/server/log.ts";
 
 test("keys and secret-looking names are masked at any depth, and circles and odd values still make a line", () => {
@@ -21,5 +22,18 @@ test("keys and secret-looking names are masked at any depth, and circles and odd
     expect(lines[0]).not.toMatch(/plainwords|sk-abc/);
     expect(lines[0]).toContain("red");
     expect(lines[0]?.split("\n")).toHaveLength(2);
+  }
+});
+
+test("a process that ends at once loses no line, and lines keep their order whatever waits for others", async () => {
+  const program = `
+    import { createLog } from ${JSON.stringify(resolve(import.meta.dir, "../../src/server/log.ts"))};
+    const log = createLog({ level: "info", format: "json" });
+    log.info("one"); log.debug("never"); log.info("two"); log.error("three"); log.info("four");
+    if (process.argv.includes("--exit")) process.exit(0);`;
+  for (const end of ["--exit", "--natural"]) {
+    const child = Bun.spawn([process.execPath, "-e", program, end], { stdout: "ignore", stderr: "pipe" });
+    const lines = (await new Response(child.stderr).text()).trim().split("\n");
+    expect([end, ...lines.map((line) => JSON.parse(line).message)]).toEqual([end, "one", "two", "three", "four"]);
   }
 });
