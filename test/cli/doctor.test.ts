@@ -127,7 +127,7 @@ test("an upstream that cannot be reached, an edge's challenge and a wrong clock 
   expect(of("upstream", "up")[0]?.result).toBe("ok");
   expect(of("edge", "up")[0]).toMatchObject({ result: "fail", remedy: "use another network address, or HTTPS_PROXY" });
   expect(of("clock", "up")[0]).toMatchObject({ result: "fail", remedy: "set the clock, and keep it set (NTP)" });
-  expect(of("clock", "up")[0]?.found).toMatch(/^(899|900|901) s fast$/);
+  expect(of("clock", "up")[0]?.found).toMatch(/^(89[7-9]|90[0-3]) s fast$/);
 }, 60_000);
 
 test("secrets that others can read, too few files and a low cap are warned of, with the command that helps", async () => {
