@@ -323,7 +323,7 @@ export interface Host {
    * the environment (`HTTPS_PROXY`, `NO_PROXY`), ended when the plugin is disposed of. Rejects as `fetch` does; when a limit ran out,
    * with an `Error` named `TimeoutError` that says which. Never send to an address that a client chose.
    */
-  fetch(url: string | URL, init?: RequestInit): Promise<Response>;
+  readonly fetch: (url: string | URL, init?: RequestInit) => Promise<Response>;
   /** New ids, and the time in Unix seconds. */
   readonly mint: Mint;
   /** The resolved catalogue; it may be fresher at the next look. */
